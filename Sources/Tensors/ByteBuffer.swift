@@ -1,0 +1,102 @@
+import CDeflate
+import Glibc
+
+/// One worker's block of reusable memory: filled from runs, checksummed, converted, written.
+///
+/// Not `Sendable`: each worker owns its own. Memory is page-aligned and stays uninitialised until used.
+public final class ByteBuffer {
+  public let capacity: Int
+  let memory: UnsafeMutableRawBufferPointer
+
+  public init(capacity: Int) {
+    self.capacity = capacity
+    memory = .allocate(byteCount: capacity, alignment: 4096)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// Runs at least this long are read by position; shorter ones are gathered from the map.
+  ///
+  /// A system call costs as much as copying about 2 KB; a fault of the map as much as copying 4 KB
+  /// and it is paid once for 16 pages.
+  private static let longRun = 16 * 1024
+
+  /// Fills the buffer from `position` on with the whole list.
+  ///
+  /// - Throws: `FileError` if a run lies outside its file or cannot be read.
+  public func fill(_ runs: ByteRuns, at position: Int = 0) throws(FileError) {
+    precondition(position + runs.byteCount <= capacity)
+    var filled = position
+    for run in runs.runs {
+      let target = UnsafeMutableRawBufferPointer(rebasing: memory[filled..<filled + run.byteCount])
+      try fill(target, from: run)
+      filled += run.byteCount
+    }
+  }
+
+  private func fill(_ target: UnsafeMutableRawBufferPointer, from run: ByteRun) throws(FileError) {
+    guard let file = run.file else {
+      target.initializeMemory(as: UInt8.self, repeating: 0)
+      return
+    }
+    if run.count == 1, run.length >= Self.longRun {
+      try file.read(run.offset..<run.offset + run.length, into: target)
+      return
+    }
+    let span = (run.count - 1) * run.stride + run.length
+    let source = try file.mapped(run.offset..<run.offset + span)
+    guard var into = target.baseAddress, var from = source.baseAddress else { return }
+    if run.count == 1 {
+      memcpy(into, from, run.length)
+      return
+    }
+    switch run.length {
+    case 1: gather(UInt8.self, into, from, run)
+    case 2: gather(UInt16.self, into, from, run)
+    case 4: gather(UInt32.self, into, from, run)
+    case 8: gather(UInt64.self, into, from, run)
+    default:
+      for _ in 0..<run.count {
+        memcpy(into, from, run.length)
+        into += run.length
+        from += run.stride
+      }
+    }
+  }
+
+  private func gather<Element: BitwiseCopyable>(
+    _: Element.Type, _ into: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ run: ByteRun
+  ) {
+    let width = MemoryLayout<Element>.size
+    for index in 0..<run.count {
+      let element = from.loadUnaligned(fromByteOffset: index * run.stride, as: Element.self)
+      into.storeBytes(of: element, toByteOffset: index * width, as: Element.self)
+    }
+  }
+
+  /// Writes the range `range` of the buffer at `offset` of a file.
+  public func write(
+    _ range: Range<Int>, to file: OutputFile, at offset: Int
+  ) throws(FileError) {
+    try file.write(UnsafeRawBufferPointer(rebasing: memory[range]), at: offset)
+  }
+
+  /// Continues a CRC-32 (zip's polynomial) over a range; start with 0.
+  public func crc32(_ range: Range<Int>, continuing crc: UInt32 = 0) -> UInt32 {
+    libdeflate_crc32(crc, UnsafeRawBufferPointer(rebasing: memory[range]).baseAddress, range.count)
+  }
+
+  /// A copy of a range, for small tensors and tests.
+  public func bytes(_ range: Range<Int>) -> [UInt8] { Array(memory[range]) }
+
+  /// Whether a range of this buffer equals the same range of another.
+  public func equals(_ other: ByteBuffer, _ range: Range<Int>) -> Bool {
+    guard let left = memory.baseAddress, let right = other.memory.baseAddress else { return true }
+    return memcmp(left + range.lowerBound, right + range.lowerBound, range.count) == 0
+  }
+}
+
+/// CRC-32 with zip's polynomial.
+public func crc32(_ bytes: [UInt8], continuing crc: UInt32 = 0) -> UInt32 {
+  bytes.withUnsafeBytes { libdeflate_crc32(crc, $0.baseAddress, $0.count) }
+}

@@ -1,0 +1,92 @@
+/// Conversions between the floating-point formats, with IEEE rounding to nearest, ties to even.
+extension ByteBuffer {
+  /// Converts `count` elements from the start of this buffer into the start of `target`.
+  ///
+  /// Both formats must be `isFloat`. Widening is exact; narrowing rounds once, also from float64.
+  public func convert(
+    _ count: Int, from source: DType, to target: DType, into destination: ByteBuffer
+  ) {
+    precondition(source.isFloat && target.isFloat)
+    precondition(count * source.byteWidth <= capacity)
+    precondition(count * target.byteWidth <= destination.capacity)
+    switch source {
+    case .bfloat16:
+      convert(count, to: target, into: destination) { (bits: UInt16) in
+        Double(Float(bitPattern: UInt32(bits) << 16))
+      } narrow: { (bits: UInt16) in
+        Float(bitPattern: UInt32(bits) << 16)
+      }
+    case .float16:
+      convert(count, to: target, into: destination) { (value: Float16) in
+        Double(value)
+      } narrow: { (value: Float16) in
+        Float(value)
+      }
+    case .float32:
+      convert(count, to: target, into: destination) { (value: Float) in
+        Double(value)
+      } narrow: { (value: Float) in
+        value
+      }
+    default:
+      convertDoubles(count, to: target, into: destination)
+    }
+  }
+
+  private func convert<Source: BitwiseCopyable>(
+    _ count: Int, to target: DType, into destination: ByteBuffer,
+    widen: (Source) -> Double, narrow: (Source) -> Float
+  ) {
+    let source = UnsafeRawBufferPointer(memory).assumingMemoryBound(to: Source.self)
+    switch target {
+    case .bfloat16:
+      let result = destination.memory.assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count { result[index] = bfloat16Bits(narrow(source[index])) }
+    case .float16:
+      let result = destination.memory.assumingMemoryBound(to: Float16.self)
+      for index in 0..<count { result[index] = Float16(narrow(source[index])) }
+    case .float32:
+      let result = destination.memory.assumingMemoryBound(to: Float.self)
+      for index in 0..<count { result[index] = narrow(source[index]) }
+    default:
+      let result = destination.memory.assumingMemoryBound(to: Double.self)
+      for index in 0..<count { result[index] = widen(source[index]) }
+    }
+  }
+
+  private func convertDoubles(_ count: Int, to target: DType, into destination: ByteBuffer) {
+    let source = UnsafeRawBufferPointer(memory).assumingMemoryBound(to: Double.self)
+    switch target {
+    case .bfloat16:
+      let result = destination.memory.assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count { result[index] = bfloat16Bits(oddRounded(source[index])) }
+    case .float16:
+      let result = destination.memory.assumingMemoryBound(to: Float16.self)
+      for index in 0..<count { result[index] = Float16(source[index]) }
+    case .float32:
+      let result = destination.memory.assumingMemoryBound(to: Float.self)
+      for index in 0..<count { result[index] = Float(source[index]) }
+    default:
+      let result = destination.memory.assumingMemoryBound(to: Double.self)
+      for index in 0..<count { result[index] = source[index] }
+    }
+  }
+}
+
+/// The bfloat16 nearest to a float, ties to even; a NaN stays a (quiet) NaN.
+public func bfloat16Bits(_ value: Float) -> UInt16 {
+  let bits = value.bitPattern
+  if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
+  return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
+}
+
+/// A double as a float whose last bit remembers that something was cut off, so that a second
+/// rounding to fewer bits gives what one rounding would have given.
+private func oddRounded(_ value: Double) -> Float {
+  let nearest = Float(value)
+  guard nearest.isFinite, Double(nearest) != value else { return nearest }
+  let towardZero =
+    nearest.magnitude > Float.zero && Double(nearest.magnitude) > value.magnitude
+    ? Float(bitPattern: nearest.bitPattern - 1) : nearest
+  return Float(bitPattern: towardZero.bitPattern | 1)
+}

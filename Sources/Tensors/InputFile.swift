@@ -1,0 +1,92 @@
+import Glibc
+
+/// A file open for reading: mapped for scattered access, and readable by position for long runs.
+///
+/// Its size is taken once, when it is opened; every access is checked against it. The file must not
+/// be truncated by somebody else while it is open.
+public final class InputFile: Sendable {
+  public let path: String
+  public let size: Int
+  let descriptor: Int32
+  /// The first mapped byte; `nil` for an empty file.
+  private nonisolated(unsafe) let base: UnsafeRawPointer?
+
+  /// Opens and maps a regular file.
+  ///
+  /// - Throws: `FileError.cannotOpen`, or `.notARegularFile` for a folder, pipe or device.
+  public init(_ path: String) throws(FileError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(path: path, errno: errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw .notARegularFile(path: path)
+    }
+    let size = Int(status.st_size)
+    var base: UnsafeRawPointer?
+    if size > 0 {
+      let mapped = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0)
+      guard let mapped, mapped != MAP_FAILED else {
+        let code = errno
+        close(descriptor)
+        throw .cannotOpen(path: path, errno: code)
+      }
+      base = UnsafeRawPointer(mapped)
+    }
+    self.path = path
+    self.size = size
+    self.descriptor = descriptor
+    self.base = base
+  }
+
+  deinit {
+    if let base { munmap(UnsafeMutableRawPointer(mutating: base), size) }
+    close(descriptor)
+  }
+
+  /// Copies a range of bytes out of the file.
+  ///
+  /// - Throws: `FileError.endOfFile` if the range lies outside the file, `.cannotRead` otherwise.
+  public func read(_ range: Range<Int>) throws(FileError) -> [UInt8] {
+    try check(range)
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var failure: FileError?
+    bytes.withUnsafeMutableBytes { buffer in
+      do throws(FileError) { try read(range, into: buffer) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// The whole file.
+  public func readAll() throws(FileError) -> [UInt8] { try read(0..<size) }
+
+  /// Fills the start of `buffer` by position, past the map: the cheapest way for long runs.
+  func read(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+    try check(range)
+    var done = 0
+    while done < range.count {
+      guard let start = buffer.baseAddress else { return }
+      let count = pread(
+        descriptor, start + done, range.count - done, off_t(range.lowerBound + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw .cannotRead(path: path, offset: range.lowerBound + done, errno: errno)
+      }
+      if count == 0 { throw .endOfFile(path: path, wanted: range, size: range.lowerBound + done) }
+      done += count
+    }
+  }
+
+  /// The mapped bytes of a checked range.
+  func mapped(_ range: Range<Int>) throws(FileError) -> UnsafeRawBufferPointer {
+    try check(range)
+    return UnsafeRawBufferPointer(start: base.map { $0 + range.lowerBound }, count: range.count)
+  }
+
+  private func check(_ range: Range<Int>) throws(FileError) {
+    guard range.lowerBound >= 0, range.upperBound <= size else {
+      throw .endOfFile(path: path, wanted: range, size: size)
+    }
+  }
+}
