@@ -1,0 +1,200 @@
+import Tensors
+
+/// An architecture at one size: a tree of layers, each listing its learned tensors.
+///
+/// Everything that converts, merges, shards, counts or computes is a walk over this value.
+public struct Blueprint: Sendable {
+  public var frame: Frame
+  public var blocks: [Block]
+  public var final: Norm
+  /// Blocks that predict further tokens ahead (multi-token prediction).
+  public var predictors: [Predictor] = []
+  /// Tensors that files may hold although they equal another one: name → the one it equals.
+  public var duplicates: [String: String] = [:]
+  /// Whether Megatron numbers the layers' keys although the blocks are alike.
+  public var numbersLayers = false
+  /// The factor on the embedding's output.
+  public var embeddingScale: Double?
+  /// cap · tanh(logits / cap).
+  public var logitSoftCap: Double?
+
+  /// A blueprint whose blocks are described one by one.
+  ///
+  /// - Parameter block: the layers of the block with the given index.
+  public init(_ frame: Frame, final: Norm, @BlockBuilder block: (Int) -> [any Layer]) {
+    self.frame = frame
+    self.final = final
+    blocks = (0..<frame.depth).map { index in
+      Block(prefix: "\(frame.names.blocks).\(index).", layers: block(index))
+    }
+    if frame.isTied { duplicates[frame.names.head] = frame.names.embedding }
+  }
+
+  /// Every learned tensor in the order of the forward pass.
+  public var slots: [PlacedSlot] {
+    var slots = [PlacedSlot(.embedding, "", embedding)]
+    for (index, block) in blocks.enumerated() {
+      slots += block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
+    }
+    slots += final.slots(.final).map { PlacedSlot(.final, "", $0) }
+    for (depth, predictor) in predictors.enumerated() { slots += predictor.slots(depth) }
+    if !frame.isTied { slots.append(PlacedSlot(.head, "", head)) }
+    return slots
+  }
+
+  /// The full names of tensors that hold no learned values and may be in a file.
+  public var buffers: Set<String> {
+    Set(blocks.flatMap { block in block.buffers.map { block.prefix + $0 } })
+  }
+
+  private var embedding: Slot {
+    Slot(
+      .wordEmbeddings, [Part(frame.names.embedding, [frame.vocabulary, frame.width])],
+      split: .vocabulary)
+  }
+
+  private var head: Slot {
+    Slot(
+      .outputLayer, [Part(frame.names.head, [frame.vocabulary, frame.width])], split: .vocabulary)
+  }
+
+  /// Whether Megatron stacks the layers of the decoder under one key.
+  ///
+  /// It does where all blocks hold the same tensors and none is a Mamba layer (FORMATS.md B.3).
+  public var stacksLayers: Bool {
+    guard !numbersLayers, let first = blocks.first else { return false }
+    let signature = first.slots.map(SlotSignature.init)
+    return blocks.allSatisfy { block in
+      let slots = block.slots
+      return slots.map(SlotSignature.init) == signature && !slots.contains { $0.role == .mambaIn }
+    }
+  }
+
+  /// What must be equal for the tensors of two blocks to be stacked.
+  private struct SlotSignature: Equatable {
+    var role: Role
+    var shape: Shape
+
+    init(_ slot: Slot) {
+      role = slot.role
+      shape = slot.shape
+    }
+  }
+}
+
+/// What surrounds the blocks.
+public struct Frame: Sendable {
+  public var vocabulary: Int
+  public var width: Int
+  /// The number of blocks.
+  public var depth: Int
+  /// Whether the output layer is the embedding.
+  public var isTied: Bool
+  /// The longest context of the configuration; `nil` where it names none.
+  public var positions: Int?
+  public var names: Names
+
+  /// The Hugging Face names around the blocks.
+  public struct Names: Sendable {
+    public var embedding: String
+    public var head: String
+    public var blocks: String
+
+    public init(
+      embedding: String = "model.embed_tokens.weight", head: String = "lm_head.weight",
+      blocks: String = "model.layers"
+    ) {
+      self.embedding = embedding
+      self.head = head
+      self.blocks = blocks
+    }
+  }
+
+  public init(
+    vocabulary: Int, width: Int, depth: Int, isTied: Bool, positions: Int?, names: Names = Names()
+  ) {
+    self.vocabulary = vocabulary
+    self.width = width
+    self.depth = depth
+    self.isTied = isTied
+    self.positions = positions
+    self.names = names
+  }
+}
+
+/// One block: a run of layers under one prefix of names.
+public struct Block: Sendable {
+  public var prefix: String
+  public var layers: [any Layer]
+
+  public var slots: [Slot] { layers.flatMap(\.slots) }
+  public var buffers: [String] { layers.flatMap(\.buffers) }
+}
+
+/// A block that predicts one token further ahead than the model before it (DeepSeek-V3 §2.2).
+///
+/// Its input is merge(norm(embedding of the next token), norm(hidden state)).
+public struct Predictor: Sendable {
+  public var block: Block
+  public var embeddingNorm: Norm
+  public var hiddenNorm: Norm
+  /// The name of the matrix [width, 2 · width] that merges the two.
+  public var merge: String
+  public var final: Norm
+
+  public init(
+    prefix: String, layers: [any Layer], embeddingNorm: Norm, hiddenNorm: Norm, merge: String,
+    final: Norm
+  ) {
+    block = Block(prefix: prefix, layers: layers)
+    self.embeddingNorm = embeddingNorm
+    self.hiddenNorm = hiddenNorm
+    self.merge = merge
+    self.final = final
+  }
+
+  func slots(_ depth: Int) -> [PlacedSlot] {
+    let width = embeddingNorm.width
+    let outer =
+      embeddingNorm.slots(.role(.predictorEmbeddingNorm))
+      + hiddenNorm.slots(.role(.predictorHiddenNorm))
+      + [Slot(.predictorMerge, [Part(merge + ".weight", [width, 2 * width])], split: .rows)]
+    return outer.map { PlacedSlot(.predictor(depth), block.prefix, $0) }
+      + block.slots.map { PlacedSlot(.predictorBlock(depth), block.prefix, $0) }
+      + final.slots(.role(.predictorFinalNorm)).map {
+        PlacedSlot(.predictor(depth), block.prefix, $0)
+      }
+  }
+}
+
+/// A slot with its place in the model.
+public struct PlacedSlot: Sendable {
+  public enum Section: Hashable, Sendable {
+    case embedding
+    case block(Int)
+    case final
+    case predictor(Int)
+    case predictorBlock(Int)
+    case head
+  }
+
+  public var section: Section
+  /// The slot, its parts under their full Hugging Face names.
+  public var slot: Slot
+
+  init(_ section: Section, _ prefix: String, _ slot: Slot) {
+    self.section = section
+    self.slot = slot
+    for index in slot.parts.indices {
+      self.slot.parts[index].name = prefix + slot.parts[index].name
+    }
+  }
+
+  /// Whether the slot belongs to a predictor, which many files leave out.
+  public var isPredictor: Bool {
+    switch section {
+    case .predictor, .predictorBlock: true
+    default: false
+    }
+  }
+}

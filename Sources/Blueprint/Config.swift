@@ -1,0 +1,154 @@
+import JSON
+
+/// A strict, typed reader of config.json that remembers which keys were read.
+///
+/// After a blueprint is built, `unreadKeys` are those nobody asked for and that are not known to leave
+/// the mathematics alone: an error, not silence.
+public final class Config {
+  private let object: JSONObject
+  /// The names that led here: `rope_scaling.` inside that object.
+  private let path: String
+  private var read: Set<String> = []
+  private var nested: [Config] = []
+
+  public init(_ object: JSONObject, path: String = "") {
+    self.object = object
+    self.path = path
+  }
+
+  /// A required value.
+  ///
+  /// - Throws: `ConfigError.missing`, or `.wrongType`.
+  public func callAsFunction<Value: ConfigValue>(_ key: String) throws(ConfigError) -> Value {
+    guard let value: Value = try optional(key) else { throw .missing(key: path + key) }
+    return value
+  }
+
+  /// A value with the default of the architecture's reference code; `null` counts as absent.
+  public func callAsFunction<Value: ConfigValue>(
+    _ key: String, default fallback: Value
+  ) throws(ConfigError) -> Value {
+    try optional(key) ?? fallback
+  }
+
+  /// A value that may be absent or `null`.
+  public func optional<Value: ConfigValue>(_ key: String) throws(ConfigError) -> Value? {
+    read.insert(key)
+    guard let json = object[key], !json.isNull else { return nil }
+    guard let value = Value(config: json) else {
+      throw .wrongType(
+        key: path + key, expected: Value.configDescription, found: json.serialized())
+    }
+    return value
+  }
+
+  /// The first of several spellings of one key that is present; all count as read.
+  public func optional<Value: ConfigValue>(anyOf keys: [String]) throws(ConfigError) -> Value? {
+    var found: Value?
+    for key in keys {
+      let value: Value? = try optional(key)
+      found = found ?? value
+    }
+    return found
+  }
+
+  /// A nested object, or `nil` if absent or `null`; its own keys must be read as well.
+  public func object(_ key: String) throws(ConfigError) -> Config? {
+    read.insert(key)
+    guard let json = object[key], !json.isNull else { return nil }
+    guard let inner = json.object else {
+      throw .wrongType(key: path + key, expected: "an object", found: json.serialized())
+    }
+    let config = Config(inner, path: path + key + ".")
+    nested.append(config)
+    return config
+  }
+
+  /// Refuses every value but those given; absent and `null` pass.
+  ///
+  /// For switches whose other positions no published model of the family uses.
+  public func require<Value: ConfigValue & Equatable>(
+    _ key: String, _ allowed: Value..., because reason: String
+  ) throws(ConfigError) {
+    guard let value: Value = try optional(key), !allowed.contains(value) else { return }
+    throw .unsupported(key: path + key, value: "\(value)", reason: reason)
+  }
+
+  /// Marks keys as understood to have no effect for this architecture.
+  public func ignore(_ keys: String...) { read.formUnion(keys) }
+
+  public func has(_ key: String) -> Bool { object[key].map { !$0.isNull } ?? false }
+
+  /// Keys with a value that nobody read and that are not known to be harmless, sorted.
+  public var unreadKeys: [String] {
+    let own = object.members.compactMap { key, value -> String? in
+      let isKnown =
+        read.contains(key) || value.isNull || (path.isEmpty && Config.inert.contains(key))
+      return isKnown ? nil : path + key
+    }
+    return (own + nested.flatMap(\.unreadKeys)).sorted()
+  }
+}
+
+/// A type a configuration key can have.
+public protocol ConfigValue {
+  init?(config json: JSON)
+  static var configDescription: String { get }
+}
+
+extension Int: ConfigValue {
+  public init?(config json: JSON) {
+    // Some published files write sizes as 4096.0.
+    if let value = json.integer {
+      self = value
+    } else if let value = json.double, let exact = Int(exactly: value) {
+      self = exact
+    } else {
+      return nil
+    }
+  }
+  public static var configDescription: String { "a whole number" }
+}
+
+extension Double: ConfigValue {
+  public init?(config json: JSON) {
+    // transformers 5 writes {"__float__": "Infinity"} where JSON has no word.
+    if let text = json.object?["__float__"]?.string, let value = Double(text) {
+      self = value
+    } else if let value = json.double {
+      self = value
+    } else {
+      return nil
+    }
+  }
+  public static var configDescription: String { "a number" }
+}
+
+extension Bool: ConfigValue {
+  public init?(config json: JSON) {
+    guard let value = json.bool else { return nil }
+    self = value
+  }
+  public static var configDescription: String { "true or false" }
+}
+
+extension String: ConfigValue {
+  public init?(config json: JSON) {
+    guard let value = json.string else { return nil }
+    self = value
+  }
+  public static var configDescription: String { "a string" }
+}
+
+extension Array: ConfigValue where Element: ConfigValue {
+  public init?(config json: JSON) {
+    guard let items = json.array else { return nil }
+    var values: [Element] = []
+    for item in items {
+      guard let value = Element(config: item) else { return nil }
+      values.append(value)
+    }
+    self = values
+  }
+  public static var configDescription: String { "a list, each \(Element.configDescription)" }
+}

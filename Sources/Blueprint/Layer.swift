@@ -1,0 +1,76 @@
+/// A piece of a block: sizes and names, no numbers.
+///
+/// Conversion, counting and sharding walk the slots; the engine gives each layer its mathematics.
+public protocol Layer: Sendable {
+  /// The learned tensors, in the order of the forward pass, named relative to the block.
+  var slots: [Slot] { get }
+
+  /// Tensors that files may hold beside the learned ones (masks, frequencies), relative to the block.
+  var buffers: [String] { get }
+
+  /// What a norm directly before this layer is to Megatron.
+  var normBefore: NormPlace { get }
+
+  /// What a norm on this layer's output is to Megatron.
+  var normAfter: NormPlace { get }
+}
+
+extension Layer {
+  public var buffers: [String] { [] }
+  public var normAfter: NormPlace { .afterMLP }
+}
+
+/// x + after(layer(before(x))).
+public struct Residual: Layer {
+  public var before: Norm?
+  public var layer: any Layer
+  public var after: Norm?
+
+  public init(_ before: Norm?, _ layer: any Layer, after: Norm? = nil) {
+    self.before = before
+    self.layer = layer
+    self.after = after
+  }
+
+  public var slots: [Slot] {
+    (before?.slots(.beforeLayer(layer)) ?? []) + layer.slots
+      + (after?.slots(.afterLayer(layer)) ?? [])
+  }
+
+  public var buffers: [String] { layer.buffers }
+  public var normBefore: NormPlace { layer.normBefore }
+}
+
+/// x + attention(norm(x)) + mlp(norm(x)): a parallel block, with one norm for both or one for each.
+public struct ParallelResidual: Layer {
+  /// The norm both branches share; `nil` where each has its own.
+  public var shared: Norm?
+  public var branches: [Residual]
+
+  public init(shared: Norm, _ layers: any Layer...) {
+    self.shared = shared
+    branches = layers.map { Residual(nil, $0) }
+  }
+
+  public init(_ branches: Residual...) {
+    shared = nil
+    self.branches = branches
+  }
+
+  public var slots: [Slot] {
+    (shared?.slots(.place(.beforeBoth)) ?? []) + branches.flatMap(\.slots)
+  }
+
+  public var buffers: [String] { branches.flatMap(\.buffers) }
+  public var normBefore: NormPlace { .beforeBoth }
+}
+
+/// Collects a block's layers from statements, with `if` and `switch`.
+@resultBuilder
+public enum BlockBuilder {
+  public static func buildExpression(_ layer: any Layer) -> [any Layer] { [layer] }
+  public static func buildBlock(_ parts: [any Layer]...) -> [any Layer] { parts.flatMap { $0 } }
+  public static func buildOptional(_ part: [any Layer]?) -> [any Layer] { part ?? [] }
+  public static func buildEither(first part: [any Layer]) -> [any Layer] { part }
+  public static func buildEither(second part: [any Layer]) -> [any Layer] { part }
+}

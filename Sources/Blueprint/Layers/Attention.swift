@@ -1,0 +1,98 @@
+import Tensors
+
+/// Multi-head attention with grouped keys and values.
+public struct Attention: Layer {
+  public var width: Int
+  public var heads: Int
+  /// Key and value heads; each serves heads / groups query heads.
+  public var groups: Int
+  public var headSize: Int
+  public var rotary: Rotary?
+  public var hasALiBi = false
+  /// The norm of each query and key head, before the rotation.
+  public var headNorm: (query: Norm, key: Norm)?
+  /// How many positions back a token sees, itself included; `nil` sees all.
+  public var window: Int?
+  /// cap · tanh(scores / cap), before the mask.
+  public var softCap: Double?
+  /// The factor on the scores; 1 / √headSize where `nil`.
+  public var scale: Double?
+  public var projection: Projection
+  public var output: String
+  public var hasInputBias: Bool
+  public var hasOutputBias: Bool
+  public var buffers: [String]
+
+  /// How the Hugging Face side stores the three input projections.
+  public enum Projection: Hashable, Sendable {
+    /// Three tensors.
+    case separate(query: String, key: String, value: String)
+    /// One tensor [all queries; all keys; all values].
+    case stacked(String)
+    /// One tensor, by group: its queries, its key, its value (Megatron's own order).
+    case grouped(String)
+  }
+
+  public init(
+    _ width: Int, heads: Int, groups: Int, headSize: Int, rotary: Rotary?,
+    inputBias: Bool = false, outputBias: Bool = false,
+    projection: Projection = .separate(
+      query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj"),
+    output: String = "self_attn.o_proj", buffers: [String] = ["self_attn.rotary_emb.inv_freq"]
+  ) {
+    self.width = width
+    self.heads = heads
+    self.groups = groups
+    self.headSize = headSize
+    self.rotary = rotary
+    hasInputBias = inputBias
+    hasOutputBias = outputBias
+    self.projection = projection
+    self.output = output
+    self.buffers = buffers
+  }
+
+  public var normBefore: NormPlace { .beforeAttention }
+  public var normAfter: NormPlace { .afterAttention }
+
+  public var slots: [Slot] {
+    var slots = [queryKeyValue(.weight)]
+    if hasInputBias { slots.append(queryKeyValue(.bias)) }
+    if let headNorm {
+      slots += headNorm.query.slots(.role(.queryNorm)) + headNorm.key.slots(.role(.keyNorm))
+    }
+    slots.append(
+      Slot(
+        .attentionOutput(.weight), [Part(output + ".weight", [width, heads * headSize])],
+        split: .columns))
+    if hasOutputBias {
+      slots.append(Slot(.attentionOutput(.bias), [Part(output + ".bias", [width])]))
+    }
+    return slots
+  }
+
+  private func queryKeyValue(_ kind: Role.Kind) -> Slot {
+    let columns = kind == .weight ? [width] : []
+    let queries = heads * headSize
+    let keys = groups * headSize
+    func part(_ name: String, _ rows: Int) -> Part {
+      Part("\(name).\(kind.rawValue)", Shape([rows] + columns))
+    }
+    let parts: [Part]
+    let layout: Layout?
+    switch projection {
+    case .separate(let query, let key, let value):
+      parts = [part(query, queries), part(key, keys), part(value, keys)]
+      layout = .grouped(heads: heads, groups: groups, headSize: headSize)
+    case .stacked(let name):
+      parts = [part(name, queries + 2 * keys)]
+      layout = .groupedFromStacked(heads: heads, groups: groups, headSize: headSize)
+    case .grouped(let name):
+      parts = [part(name, queries + 2 * keys)]
+      layout = nil
+    }
+    return Slot(
+      .queryKeyValue(kind), parts, shape: Shape([queries + 2 * keys] + columns), layout: layout,
+      split: .rows)
+  }
+}

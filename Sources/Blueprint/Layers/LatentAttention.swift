@@ -1,0 +1,60 @@
+import Tensors
+
+/// DeepSeek's latent attention: queries and keys/values pass through narrow latents (MLA).
+public struct LatentAttention: Layer {
+  public var width: Int
+  public var heads: Int
+  /// The width of the query latent; `nil` projects queries directly.
+  public var queryRank: Int?
+  public var keyValueRank: Int
+  /// Dimensions of a head without position, with position, and of its value.
+  public var plainSize: Int
+  public var rotary: Rotary
+  public var valueSize: Int
+  public var eps: Double
+  public var prefix: String
+
+  public init(
+    _ width: Int, heads: Int, queryRank: Int?, keyValueRank: Int, plainSize: Int,
+    rotary: Rotary, valueSize: Int, eps: Double, prefix: String = "self_attn"
+  ) {
+    self.width = width
+    self.heads = heads
+    self.queryRank = queryRank
+    self.keyValueRank = keyValueRank
+    self.plainSize = plainSize
+    self.rotary = rotary
+    self.valueSize = valueSize
+    self.eps = eps
+    self.prefix = prefix
+  }
+
+  public var normBefore: NormPlace { .beforeLatentAttention }
+  public var normAfter: NormPlace { .afterAttention }
+  public var buffers: [String] { [prefix + ".rotary_emb.inv_freq"] }
+
+  public var slots: [Slot] {
+    let queryRows = heads * (plainSize + rotary.dimensions)
+    func matrix(_ role: Role, _ name: String, _ rows: Int, _ columns: Int, _ split: Split) -> Slot {
+      Slot(role, [Part("\(prefix).\(name).weight", [rows, columns])], split: split)
+    }
+    var slots: [Slot] = []
+    if let queryRank {
+      slots.append(matrix(.queryDown, "q_a_proj", queryRank, width, .replicated))
+      slots += Norm(queryRank, eps: eps, "\(prefix).q_a_layernorm").slots(.role(.queryLatentNorm))
+      slots.append(matrix(.queryUp, "q_b_proj", queryRows, queryRank, .rows))
+    } else {
+      slots.append(matrix(.query, "q_proj", queryRows, width, .rows))
+    }
+    slots.append(
+      matrix(
+        .keyValueDown, "kv_a_proj_with_mqa", keyValueRank + rotary.dimensions, width, .replicated))
+    slots += Norm(keyValueRank, eps: eps, "\(prefix).kv_a_layernorm")
+      .slots(.role(.keyValueLatentNorm))
+    slots.append(
+      matrix(.keyValueUp, "kv_b_proj", heads * (plainSize + valueSize), keyValueRank, .rows))
+    slots.append(
+      matrix(.attentionOutput(.weight), "o_proj", width, heads * valueSize, .columns))
+    return slots
+  }
+}

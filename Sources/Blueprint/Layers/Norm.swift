@@ -1,0 +1,52 @@
+import Tensors
+
+/// A normalisation over the last axis, with a learned weight and perhaps a bias.
+public struct Norm: Hashable, Sendable {
+  public enum Kind: Hashable, Sendable {
+    /// x / rms(x) · w
+    case rms
+    /// x / rms(x) · (1 + w)
+    case rmsUnitOffset
+    /// (x - mean(x)) / std(x) · w + b
+    case layer(bias: Bool)
+  }
+
+  public var kind: Kind
+  public var width: Int
+  public var eps: Double
+  public var name: String
+
+  public init(_ width: Int, eps: Double, _ name: String, _ kind: Kind = .rms) {
+    self.kind = kind
+    self.width = width
+    self.eps = eps
+    self.name = name
+  }
+
+  /// What decides the norm's Megatron name.
+  enum Position {
+    case beforeLayer(any Layer)
+    case afterLayer(any Layer)
+    case place(NormPlace)
+    case final
+    /// A norm with a role of its own (of queries, keys, latents, a predictor).
+    case role(Role)
+  }
+
+  func slots(_ position: Position) -> [Slot] {
+    func role(_ kind: Role.Kind) -> Role {
+      switch position {
+      case .beforeLayer(let layer): .norm(layer.normBefore, kind)
+      case .afterLayer(let layer): .norm(layer.normAfter, kind)
+      case .place(let place): .norm(place, kind)
+      case .final: .finalNorm(kind)
+      case .role(let role): role
+      }
+    }
+    var slots = [Slot(role(.weight), [Part(name + ".weight", [width])])]
+    if case .layer(bias: true) = kind {
+      slots.append(Slot(role(.bias), [Part(name + ".bias", [width])]))
+    }
+    return slots
+  }
+}

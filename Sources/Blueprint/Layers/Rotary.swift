@@ -1,0 +1,52 @@
+/// Rotary position embedding: which dimensions of a head turn, how fast, and how long contexts stretch it.
+public struct Rotary: Hashable, Sendable {
+  public var theta: Double
+  /// The leading dimensions of a head that are rotated.
+  public var dimensions: Int
+  /// Whether neighbours form a pair (GPT-J) rather than the two halves (GPT-NeoX, Llama).
+  public var isInterleaved: Bool
+  public var scaling: Scaling
+
+  public init(
+    theta: Double, dimensions: Int, isInterleaved: Bool = false, scaling: Scaling = .none
+  ) {
+    self.theta = theta
+    self.dimensions = dimensions
+    self.isInterleaved = isInterleaved
+    self.scaling = scaling
+  }
+
+  /// The way frequencies change for contexts beyond those of the first training.
+  public enum Scaling: Hashable, Sendable {
+    case none
+    case linear(factor: Double)
+    case dynamic(factor: Double, original: Int)
+    case llama3(factor: Double, low: Double, high: Double, original: Int)
+    case yarn(Yarn)
+    case long(LongRope)
+  }
+
+  /// YaRN (arXiv 2309.00071), with DeepSeek's two magnitude factors.
+  public struct Yarn: Hashable, Sendable {
+    public var factor: Double
+    public var original: Int
+    public var betaFast: Double
+    public var betaSlow: Double
+    public var attentionFactor: Double?
+    public var mscale: Double?
+    public var mscaleAllDimensions: Double?
+    public var truncates: Bool
+  }
+
+  /// LongRoPE (Phi-3): one factor for each frequency, short or long by the sequence's length.
+  public struct LongRope: Hashable, Sendable {
+    public var short: [Double]
+    public var long: [Double]
+    public var original: Int
+    public var attentionFactor: Double?
+    public var shortAttentionFactor: Double?
+    public var longAttentionFactor: Double?
+    /// max_position_embeddings / original where the configuration does not say.
+    public var factor: Double
+  }
+}

@@ -1,0 +1,57 @@
+/// How Hugging Face tensors (parts) fuse into one packed tensor, as data.
+///
+/// A row is everything behind the packed tensor's row axes: a line of a matrix, one element of a
+/// vector. Every fused layout of the field is an ordered list of row segments; from the one list come
+/// packing, unpacking, the rows of a rank and the rows an adapter owns.
+public enum Layout: Hashable, Sendable {
+  /// The packed rows in order. Together the segments take every row of every part exactly once.
+  case rows([Segment])
+  /// The one part holds the transposed matrix (GPT-2's Conv1D).
+  case transposed
+
+  /// The parts one after the other.
+  public static func concatenated(_ rows: [Int]) -> Layout {
+    .rows(rows.enumerated().map { Segment(part: $0.offset, first: 0, count: $0.element) })
+  }
+}
+
+/// Consecutive packed rows that come from one part at a fixed stride.
+public struct Segment: Hashable, Sendable {
+  public var part: Int
+  public var first: Int
+  public var count: Int
+  public var stride: Int
+
+  public init(part: Int, first: Int, count: Int, stride: Int = 1) {
+    self.part = part
+    self.first = first
+    self.count = count
+    self.stride = stride
+  }
+}
+
+extension Layout {
+  /// Attention's separate projections, interleaved by group: its query heads, its key, its value.
+  ///
+  /// Parts: queries [heads · headSize], keys and values [groups · headSize]. Source: TRANSFORMS.md §1.
+  public static func grouped(heads: Int, groups: Int, headSize: Int) -> Layout {
+    let queries = heads / groups * headSize
+    return .rows(
+      (0..<groups).flatMap { group in
+        [
+          Segment(part: 0, first: group * queries, count: queries),
+          Segment(part: 1, first: group * headSize, count: headSize),
+          Segment(part: 2, first: group * headSize, count: headSize),
+        ]
+      })
+  }
+
+  /// One part [all queries; all keys; all values] into the grouped order.
+  public static func groupedFromStacked(heads: Int, groups: Int, headSize: Int) -> Layout {
+    guard case .rows(let segments) = grouped(heads: heads, groups: groups, headSize: headSize)
+    else { return .rows([]) }
+    let start = [0, heads * headSize, (heads + groups) * headSize]
+    return .rows(
+      segments.map { Segment(part: 0, first: start[$0.part] + $0.first, count: $0.count) })
+  }
+}

@@ -1,0 +1,249 @@
+import Tensors
+
+/// Megatron's name for every learned tensor: the only place that knows.
+///
+/// A name follows from what the tensor is for and where it stands, not from the family. Sources:
+/// FORMATS.md B.3 to B.8, MAPPINGS.md "Conventions", BRIDGE.md.
+public struct MegatronNames: Sendable {
+  /// The spelling of a checkpoint: stated when writing, detected tensor by tensor when reading.
+  public struct Dialect: Hashable, Sendable {
+    /// Layers under one key with a leading axis, or a key for each.
+    public var stacksLayers: Bool
+    /// Norms inside the following linear layer (Transformer Engine) or as modules of their own.
+    public var fusesNorms = true
+    /// All experts under one key with an expert axis, or a key for each expert.
+    public var stacksExperts = true
+    /// The halves of gated layers as keys of their own (`_w`, `_v`).
+    public var splitsGates = false
+
+    public init(stacksLayers: Bool) { self.stacksLayers = stacksLayers }
+  }
+
+  public let depth: Int
+  public let stacksLayers: Bool
+  /// Hybrid stacks call their last norm `final_norm`.
+  public let isHybrid: Bool
+
+  public init(_ blueprint: Blueprint) {
+    depth = blueprint.frame.depth
+    stacksLayers = blueprint.stacksLayers
+    isHybrid = blueprint.isHybrid
+  }
+
+  /// The keys a slot is written under, as Megatron-Bridge spells them.
+  public func pieces(of slot: PlacedSlot) -> [MegatronPiece] {
+    pieces(of: slot, Dialect(stacksLayers: stacksLayers))
+  }
+
+  /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
+  public func spellings(of slot: PlacedSlot) -> [[MegatronPiece]] {
+    var dialects: [Dialect] = []
+    for stacksLayers in [stacksLayers, !stacksLayers] {
+      for fusesNorms in [true, false] {
+        for stacksExperts in [true, false] {
+          for splitsGates in [false, true] {
+            var dialect = Dialect(stacksLayers: stacksLayers)
+            dialect.fusesNorms = fusesNorms
+            dialect.stacksExperts = stacksExperts
+            dialect.splitsGates = splitsGates
+            dialects.append(dialect)
+          }
+        }
+      }
+    }
+    var seen: Set<[String]> = []
+    var spellings: [[MegatronPiece]] = []
+    for dialect in dialects {
+      for prefix in prefixes(slot.section, dialect) {
+        for module in modules(slot.slot.role, slot.section, dialect) {
+          let pieces = pieces(of: slot, key: prefix.key + module, lead: prefix.lead, dialect)
+          if seen.insert(pieces.map(\.key)).inserted { spellings.append(pieces) }
+        }
+      }
+    }
+    return spellings
+  }
+
+  private func pieces(of slot: PlacedSlot, _ dialect: Dialect) -> [MegatronPiece] {
+    let prefix = prefixes(slot.section, dialect)[0]
+    let module = modules(slot.slot.role, slot.section, dialect)[0]
+    return pieces(of: slot, key: prefix.key + module, lead: prefix.lead, dialect)
+  }
+
+  // MARK: - Keys
+
+  /// What stands before the module's name, likeliest first.
+  private func prefixes(
+    _ section: PlacedSlot.Section, _ dialect: Dialect
+  ) -> [(key: String, lead: [MegatronPiece.Axis])] {
+    switch section {
+    case .embedding, .head: [("", [])]
+    case .final: [("decoder.", [])]
+    case .block(let index):
+      dialect.stacksLayers
+        ? [("decoder.layers.", [MegatronPiece.Axis(index: index, count: depth)])]
+        : [("decoder.layers.\(index).", [])]
+    case .predictor(let depth): [("mtp.layers.\(depth).", [])]
+    case .predictorBlock(let depth):
+      [
+        ("mtp.layers.\(depth).mtp_model_layer.", []),
+        ("mtp.layers.\(depth).transformer_layer.", []),
+      ]
+    }
+  }
+
+  /// The pieces of a slot under its key: several where Megatron keeps fragments or experts apart.
+  private func pieces(
+    of placed: PlacedSlot, key: String, lead: [MegatronPiece.Axis], _ dialect: Dialect
+  ) -> [MegatronPiece] {
+    let slot = placed.slot
+    let whole = MegatronPiece(
+      key: key, lead: lead, rows: 0..<slot.rows, shape: slot.shape, fragments: slot.fragments)
+    if slot.split.isExpert, !dialect.stacksExperts {
+      return (0..<slot.shape[0]).flatMap { expert in
+        let rows = slot.shape[1]
+        let piece = MegatronPiece(
+          key: key.replacingExperts(with: "experts.\(expert)"), lead: lead,
+          rows: expert * rows..<(expert + 1) * rows,
+          shape: Shape(Array(slot.shape.dimensions.dropFirst())), fragments: slot.fragments)
+        return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
+      }
+    }
+    switch slot.role {
+    case .mambaIn, .mambaConvolution:
+      return whole.split(".")
+    default:
+      return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
+    }
+  }
+
+  // MARK: - Modules
+
+  /// The module and parameter name below the layer, likeliest first.
+  private func modules(
+    _ role: Role, _ section: PlacedSlot.Section, _ dialect: Dialect
+  ) -> [String] {
+    switch role {
+    case .wordEmbeddings: ["embedding.word_embeddings.weight"]
+    case .outputLayer: ["output_layer.weight"]
+    case .finalNorm(let kind):
+      isHybrid
+        ? ["final_norm.\(kind.rawValue)", "final_layernorm.\(kind.rawValue)"]
+        : ["final_layernorm.\(kind.rawValue)", "final_norm.\(kind.rawValue)"]
+    case .norm(let place, let kind): norm(place, kind, dialect)
+    case .queryKeyValue(let kind): ["self_attention.linear_qkv.\(kind.rawValue)"]
+    case .queryNorm: ["self_attention.q_layernorm.weight"]
+    case .keyNorm: ["self_attention.k_layernorm.weight"]
+    case .attentionOutput(let kind): ["self_attention.linear_proj.\(kind.rawValue)"]
+    case .query: ["self_attention.linear_q_proj.weight"]
+    case .queryDown: ["self_attention.linear_q_down_proj.weight"]
+    case .queryLatentNorm:
+      dialect.fusesNorms
+        ? ["self_attention.linear_q_up_proj.layer_norm_weight"]
+        : ["self_attention.q_layernorm.weight"]
+    case .queryUp: ["self_attention.linear_q_up_proj.weight"]
+    case .keyValueDown: ["self_attention.linear_kv_down_proj.weight"]
+    case .keyValueLatentNorm:
+      dialect.fusesNorms
+        ? ["self_attention.linear_kv_up_proj.layer_norm_weight"]
+        : ["self_attention.kv_layernorm.weight"]
+    case .keyValueUp: ["self_attention.linear_kv_up_proj.weight"]
+    case .fc1(let kind): ["mlp.linear_fc1.\(kind.rawValue)"]
+    case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
+    case .router: ["mlp.router.weight"]
+    case .routerCorrection: ["mlp.router.expert_bias"]
+    case .expertFC1: ["mlp.experts.experts.linear_fc1.weight"]
+    case .expertFC2: ["mlp.experts.experts.linear_fc2.weight"]
+    case .sharedFC1: ["mlp.shared_experts.linear_fc1.weight"]
+    case .sharedFC2: ["mlp.shared_experts.linear_fc2.weight"]
+    case .latentDown: ["mlp.fc1_latent_proj.weight"]
+    case .latentUp: ["mlp.fc2_latent_proj.weight"]
+    case .mambaIn: ["mixer.in_proj.weight"]
+    case .mambaConvolution(let kind): ["mixer.conv1d.\(kind.rawValue)"]
+    case .mambaDecay: ["mixer.A_log"]
+    case .mambaSkip: ["mixer.D"]
+    case .mambaStepBias: ["mixer.dt_bias"]
+    case .mambaNorm: ["mixer.norm.weight"]
+    case .mambaOut: ["mixer.out_proj.weight"]
+    case .predictorEmbeddingNorm: ["enorm.weight"]
+    case .predictorHiddenNorm: ["hnorm.weight"]
+    case .predictorMerge: ["eh_proj.weight"]
+    case .predictorFinalNorm: ["final_layernorm.weight"]
+    }
+  }
+
+  private func norm(_ place: NormPlace, _ kind: Role.Kind, _ dialect: Dialect) -> [String] {
+    let name = kind.rawValue
+    return switch (place, dialect.fusesNorms) {
+    case (.beforeAttention, true): ["self_attention.linear_qkv.layer_norm_\(name)"]
+    case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
+    case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
+    case (.beforeMamba, false): ["norm.\(name)"]
+    case (.beforeAttention, false), (.beforeLatentAttention, _), (.beforeBoth, _):
+      ["input_layernorm.\(name)"]
+    case (.beforeMLP, false), (.beforeExperts, true): ["pre_mlp_layernorm.\(name)"]
+    // The local specification's key map names it after a layer that is not there (FORMATS.md B.4).
+    case (.beforeExperts, false): ["mlp.linear_fc1.layer_norm_\(name)"]
+    case (.afterAttention, _): ["self_attention.linear_proj.post_layernorm.\(name)"]
+    case (.afterMLP, _): ["mlp.linear_fc2.post_layernorm.\(name)"]
+    }
+  }
+}
+
+extension Blueprint {
+  /// Whether Megatron builds the model as a hybrid stack: any block holds a Mamba layer.
+  public var isHybrid: Bool {
+    blocks.contains { block in block.slots.contains { $0.role == .mambaIn } }
+  }
+}
+
+/// A part of a slot under one key of a Megatron checkpoint.
+public struct MegatronPiece: Sendable {
+  /// An axis in front of the tensor's own, where layers are stacked.
+  public struct Axis: Hashable, Sendable {
+    public var index: Int
+    public var count: Int
+  }
+
+  public var key: String
+  public var lead: [Axis]
+  /// The packed rows of the slot that it holds.
+  public var rows: Range<Int>
+  /// Its shape behind the leading axes.
+  public var shape: Shape
+  /// The rows that are cut for the ranks each by itself; empty where all are one.
+  public var fragments: [Fragment]
+
+  /// The shape of the whole key.
+  public var keyShape: Shape { Shape(lead.map(\.count) + shape.dimensions) }
+
+  /// One piece for each fragment, the label joined to the key.
+  func split(_ separator: String) -> [MegatronPiece] {
+    var start = rows.lowerBound
+    return fragments.map { fragment in
+      defer { start += fragment.rows }
+      return MegatronPiece(
+        key: key + separator + fragment.label, lead: lead, rows: start..<start + fragment.rows,
+        shape: Shape([fragment.rows] + shape.dimensions.dropFirst()), fragments: [])
+    }
+  }
+}
+
+extension String {
+  /// `mlp.experts.experts.…` with one expert's number in place of the second word.
+  fileprivate func replacingExperts(with text: String) -> String {
+    let marker = "experts.experts."
+    guard let start = firstRange(of: marker) else { return self }
+    return String(self[..<start.lowerBound]) + "experts." + text + "."
+      + String(self[start.upperBound...])
+  }
+
+  private func firstRange(of text: String) -> Range<String.Index>? {
+    var start = startIndex
+    while start < endIndex {
+      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
+      formIndex(after: &start)
+    }
+    return nil
+  }
+}

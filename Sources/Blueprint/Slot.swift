@@ -1,0 +1,153 @@
+import Tensors
+
+/// One learned tensor: its Hugging Face parts and its packed form, the engine's and Megatron's.
+public struct Slot: Hashable, Sendable {
+  /// What the tensor is for; Megatron's name follows from it.
+  public var role: Role
+  /// The Hugging Face tensors, named relative to the block.
+  public var parts: [Part]
+  /// The packed shape: an expert bank is [experts, rows, columns].
+  public var shape: Shape
+  public var layout: Layout
+  public var split: Split
+  /// Rows that Megatron keeps apart (each is cut for the ranks by itself), in packed order.
+  public var fragments: [Fragment]
+  /// Whether Megatron keeps the values in float32 whatever the model's precision.
+  public var isFloat32: Bool
+
+  public init(
+    _ role: Role, _ parts: [Part], shape: Shape? = nil, layout: Layout? = nil,
+    split: Split = .replicated, fragments: [Fragment] = [], isFloat32: Bool = false
+  ) {
+    let shape = shape ?? parts.first?.shape ?? []
+    self.role = role
+    self.parts = parts
+    self.shape = shape
+    self.split = split
+    self.fragments = fragments
+    self.isFloat32 = isFloat32
+    let width = Slot.rowWidth(shape, split)
+    self.layout = layout ?? .concatenated(parts.map { $0.shape.count / max(1, width) })
+  }
+
+  /// The elements of one row; an expert bank's rows are those of its matrices.
+  public var rowWidth: Int { Slot.rowWidth(shape, split) }
+
+  /// The number of packed rows, over all experts.
+  public var rows: Int { rowWidth == 0 ? 0 : shape.count / rowWidth }
+
+  private static func rowWidth(_ shape: Shape, _ split: Split) -> Int {
+    shape.dimensions.dropFirst(split.isExpert ? 2 : 1).reduce(1, *)
+  }
+}
+
+/// One Hugging Face tensor of a slot.
+public struct Part: Hashable, Sendable {
+  public var name: String
+  public var shape: Shape
+
+  public init(_ name: String, _ shape: Shape) {
+    self.name = name
+    self.shape = shape
+  }
+}
+
+/// How the ranks of a parallel run share a tensor.
+public enum Split: Hashable, Sendable {
+  /// Every rank has all of it.
+  case replicated
+  /// Tensor-parallel ranks share the rows of each fragment (a column-parallel layer).
+  case rows
+  /// Tensor-parallel ranks share the columns (a row-parallel layer).
+  case columns
+  /// Tensor-parallel ranks share the rows, padded to an even number.
+  case vocabulary
+  /// Expert-parallel ranks share the experts, and within one the ranks share rows or columns.
+  case expertRows
+  case expertColumns
+
+  public var isExpert: Bool { self == .expertRows || self == .expertColumns }
+}
+
+/// Rows that stay together on every rank, with the name Megatron gives them where it needs one.
+public struct Fragment: Hashable, Sendable {
+  public var label: String
+  /// The number of rows; in an expert bank, of each expert's matrix.
+  public var rows: Int
+
+  public init(_ label: String, _ rows: Int) {
+    self.label = label
+    self.rows = rows
+  }
+
+  /// The two halves of a gated layer, as Megatron labels them.
+  public static func gated(_ inner: Int) -> [Fragment] {
+    [Fragment("w", inner), Fragment("v", inner)]
+  }
+}
+
+/// What a learned tensor is for.
+public enum Role: Hashable, Sendable {
+  case wordEmbeddings
+  case outputLayer
+  case finalNorm(Kind)
+  /// A norm that stands in a block.
+  case norm(NormPlace, Kind)
+
+  case queryKeyValue(Kind)
+  case queryNorm
+  case keyNorm
+  case attentionOutput(Kind)
+
+  case query
+  case queryDown
+  case queryLatentNorm
+  case queryUp
+  case keyValueDown
+  case keyValueLatentNorm
+  case keyValueUp
+
+  case fc1(Kind)
+  case fc2(Kind)
+
+  case router
+  case routerCorrection
+  case expertFC1
+  case expertFC2
+  case sharedFC1
+  case sharedFC2
+  case latentDown
+  case latentUp
+
+  case mambaIn
+  case mambaConvolution(Kind)
+  case mambaDecay
+  case mambaSkip
+  case mambaStepBias
+  case mambaNorm
+  case mambaOut
+
+  case predictorEmbeddingNorm
+  case predictorHiddenNorm
+  case predictorMerge
+  case predictorFinalNorm
+
+  /// Weight or bias of a layer that may have both.
+  public enum Kind: String, Hashable, Sendable {
+    case weight
+    case bias
+  }
+}
+
+/// Where a norm stands, which decides what Megatron calls it.
+public enum NormPlace: Hashable, Sendable {
+  case beforeAttention
+  case beforeLatentAttention
+  case beforeMLP
+  case beforeExperts
+  case beforeMamba
+  /// Before an attention and an MLP that work side by side on the same normed input.
+  case beforeBoth
+  case afterAttention
+  case afterMLP
+}
