@@ -50,7 +50,8 @@ let package = Package(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
     .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "Support"]),
     .testTarget(
-      name: "ArchitecturesTests", dependencies: ["Architectures", "SafeTensors", "Support"]),
+      name: "ArchitecturesTests",
+      dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
   ],

@@ -99,7 +99,9 @@ public struct MegatronNames: Sendable {
     let slot = placed.slot
     let whole = MegatronPiece(
       key: key, lead: lead, rows: 0..<slot.rows, shape: slot.shape, fragments: slot.fragments)
-    if slot.split.isExpert, !dialect.stacksExperts {
+    if slot.split.isExpert {
+      // The halves of stacked experts never have keys of their own.
+      guard !dialect.stacksExperts else { return [whole] }
       return (0..<slot.shape[0]).flatMap { expert in
         let rows = slot.shape[1]
         let piece = MegatronPiece(
