@@ -48,7 +48,7 @@ let package = Package(
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
-    .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "Support"]),
+    .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),
     .testTarget(
       name: "ArchitecturesTests",
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
