@@ -152,7 +152,9 @@ public enum NemotronH: Architecture {
       scale: try config("routed_scaling_factor", default: 1),
       correction: "mixer.gate.e_score_correction_bias",
       groups: try config.routerGroups(
-        countDefault: 1, keptDefault: 1, experts: count, perToken: perToken))
+        countDefault: 1, keptDefault: 1, experts: count, perToken: perToken),
+      // Not in config.json; what Megatron-Bridge trains the family with.
+      balance: 0.0001)
     let latent = try config.optionalSize("moe_latent_size")
     return Experts(
       width, count: count, inner: try config.size("moe_intermediate_size", default: 7688),

@@ -19,8 +19,8 @@ extension Blueprint {
   ///
   /// The embedding counts, as in published "active parameters" figures; predictors do not.
   public var activeParameters: Int {
-    let idle = blocks.flatMap(\.layers).compactMap { layer -> Int? in
-      guard let experts = (layer as? Residual)?.layer as? Experts else { return nil }
+    let idle = blocks.flatMap(\.leaves).compactMap { layer -> Int? in
+      guard let experts = layer as? Experts else { return nil }
       let bank = experts.slots.filter(\.split.isExpert).reduce(0) { $0 + $1.shape.count }
       return bank / experts.count * (experts.count - experts.router.perToken)
     }
