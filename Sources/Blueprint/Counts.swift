@@ -2,6 +2,9 @@
 extension Blueprint {
   /// Whether all counts of numbers and bytes fit an `Int`, with room to spare.
   public var isCountable: Bool {
+    // First of all: are there few enough experts to list their tensors at all?
+    let experts = blocks.flatMap(\.leaves).reduce(0) { $0 + (($1 as? Experts)?.count ?? 0) }
+    guard experts <= 1 << 17 else { return false }
     var total = 0
     for placed in slots {
       guard let count = placed.slot.shape.checkedCount else { return false }
