@@ -1,0 +1,42 @@
+import Glibc
+
+/// What is done to folders and to names in them: listing, renaming, removing, making durable.
+public enum Folder {
+  /// The names in a folder, without `.` and `..`, ordered by their bytes.
+  ///
+  /// - Throws: `FileError.cannotOpen`.
+  public static func names(in path: String) throws(FileError) -> [String] {
+    guard let stream = opendir(path) else { throw .cannotOpen(path: path, errno: errno) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Gives a file its final name, in place of what has that name, and makes the change durable.
+  public static func publish(_ path: String, as final: String) throws(FileError) {
+    guard rename(path, final) == 0 else {
+      throw .cannotChange(path: path, action: "rename to \(final)", errno: errno)
+    }
+    let folder = final.lastIndex(of: "/").map { String(final[...$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(path: folder, errno: errno) }
+    defer { close(descriptor) }
+    // Some file systems cannot flush a folder, and then do not need it.
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw .cannotWrite(path: folder, offset: 0, errno: errno)
+    }
+  }
+
+  /// Removes a file; one that is not there is no error.
+  public static func removeFile(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 || errno == ENOENT else {
+      throw .cannotChange(path: path, action: "remove", errno: errno)
+    }
+  }
+}
