@@ -9,16 +9,17 @@ extension Layout {
   ///   - elementSize: needed only to transpose.
   public func pack(_ parts: [ByteRuns], rowBytes: Int, elementSize: Int) -> ByteRuns {
     let rows = parts.reduce(0) { $0 + $1.byteCount } / max(1, rowBytes)
-    return pack(rows: 0..<rows, of: parts, rowBytes: rowBytes, elementSize: elementSize)
+    return pack(rows: 0..<rows, rowBytes: rowBytes, elementSize: elementSize) { parts[$0] }
   }
 
-  /// A range of packed rows, given each part's bytes.
-  public func pack(
-    rows: Range<Int>, of parts: [ByteRuns], rowBytes: Int, elementSize: Int
-  ) -> ByteRuns {
+  /// A range of packed rows, given a way to get parts; asks only for those it needs.
+  public func pack<Failure: Error>(
+    rows: Range<Int>, rowBytes: Int, elementSize: Int,
+    part: (Int) throws(Failure) -> ByteRuns
+  ) throws(Failure) -> ByteRuns {
+    var packed = ByteRuns()
     switch self {
     case .rows(let segments):
-      var packed = ByteRuns()
       var start = 0
       for segment in segments {
         defer { start += segment.count }
@@ -26,21 +27,20 @@ extension Layout {
         let upper = min(rows.upperBound, start + segment.count) - start
         guard lower < upper else { continue }
         packed.append(
-          parts[segment.part].rows(
+          try part(segment.part).rows(
             first: segment.first + lower * segment.stride, count: upper - lower,
             stride: segment.stride, rowBytes: rowBytes))
       }
-      return packed
     case .transposed:
       // The part is [columns, rows] of the packed matrix: packed rows are its columns.
-      let partRowBytes = parts[0].byteCount / rowBytes * elementSize
-      var packed = ByteRuns()
+      let whole = try part(0)
+      let partRowBytes = whole.byteCount / rowBytes * elementSize
       for row in rows {
         packed.append(
-          parts[0].columns(row * elementSize..<(row + 1) * elementSize, rowBytes: partRowBytes))
+          whole.columns(row * elementSize..<(row + 1) * elementSize, rowBytes: partRowBytes))
       }
-      return packed
     }
+    return packed
   }
 
   /// One part's bytes, given the packed tensor's: the inverse of `pack`.

@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import Glibc
 import MegatronFormat
 import Synchronization
@@ -41,28 +41,21 @@ extension Transfer {
   ) throws {
     let queue = TaskQueue(tasks: tasks, files: files.count)
     let failure = Mutex<(any Error)?>(nil)
-    let group = DispatchGroup()
-    for _ in 0..<max(1, workers) {
-      let thread = Thread {
-        defer { group.leave() }
-        let worker = Worker(outputs: outputs, progress: progress)
-        var file: Int?
-        do {
-          while let index = queue.next(after: file) {
-            try worker.perform(tasks[index])
-            file = tasks[index].file
-            if queue.finish(index) { try outputs[tasks[index].file].flush() }
-            if progress.isCancelled { throw ConversionError.interrupted }
-          }
-        } catch {
-          queue.close()
-          failure.withLock { $0 = $0 ?? error }
+    DispatchQueue.concurrentPerform(iterations: max(1, workers)) { _ in
+      let worker = Worker(outputs: outputs, progress: progress)
+      var file: Int?
+      do {
+        while let index = queue.next(after: file) {
+          try worker.perform(tasks[index])
+          file = tasks[index].file
+          if queue.finish(index) { try outputs[tasks[index].file].flush() }
+          if progress.isCancelled { throw ConversionError.interrupted }
         }
+      } catch {
+        queue.close()
+        failure.withLock { $0 = $0 ?? error }
       }
-      group.enter()
-      thread.start()
     }
-    group.wait()
     if let error = failure.withLock({ $0 }) { throw error }
     for output in outputs { try output.flush() }
   }
@@ -179,18 +172,20 @@ private final class Worker {
       throw ConversionError.sizeMismatch(
         tensor: task.name, expected: task.count * task.source.byteWidth, found: runs.byteCount)
     }
-    guard let item = task.item else {
-      _ = try move(runs, task, to: output, checksums: false)
+    guard let shape = task.archive else {
+      _ = try move(runs, task, to: output, at: task.offset, checksums: false)
       return
     }
-    try output.write(item.prefix, at: task.offset - item.dataOffset)
-    let crc = try move(runs, task, to: output, checksums: true)
-    try output.write(item.suffix(crc32: crc), at: task.offset + task.byteCount)
+    let item = TorchItem(dtype: task.target, shape: shape)
+    let start = task.offset + item.dataOffset
+    try output.write(item.prefix, at: task.offset)
+    let crc = try move(runs, task, to: output, at: start, checksums: true)
+    try output.write(item.suffix(crc32: crc), at: start + task.byteCount)
   }
 
   /// Moves the bytes window by window; returns their CRC-32 if asked to.
   private func move(
-    _ runs: ByteRuns, _ task: Transfer.Task, to output: OutputFile, checksums: Bool
+    _ runs: ByteRuns, _ task: Transfer.Task, to output: OutputFile, at start: Int, checksums: Bool
   ) throws -> UInt32 {
     var crc: UInt32 = 0
     let wide = max(task.source.byteWidth, task.target.byteWidth)
@@ -201,7 +196,7 @@ private final class Worker {
       let bytes = count * task.target.byteWidth
       let width = task.source.byteWidth
       let window = runs.slice(first * width..<(first + count) * width)
-      let position = task.offset + first * task.target.byteWidth
+      let position = start + first * task.target.byteWidth
       if task.source == task.target {
         try buffer.fill(window)
         if checksums { crc = buffer.crc32(0..<bytes, continuing: crc) }

@@ -1,4 +1,3 @@
-import MegatronFormat
 import Synchronization
 import Tensors
 
@@ -12,7 +11,7 @@ public struct Transfer: Sendable {
     public var name: String
     /// The file it goes to, an index into `files`.
     public var file: Int
-    /// The absolute position of its first byte there.
+    /// The absolute position there of its first byte, or of its archive's.
     public var offset: Int
     /// The number of elements.
     public var count: Int
@@ -20,12 +19,12 @@ public struct Transfer: Sendable {
     public var target: DType
     /// The source's bytes; asked for only when the task's turn comes.
     public var runs: @Sendable () throws -> ByteRuns
-    /// The archive around the data in a `.distcp` file; `nil` writes the bare data.
-    public var item: TorchItem?
+    /// The shape in the archive around the data in a `.distcp` file; `nil` writes the bare data.
+    public var archive: Shape?
 
     public init(
       name: String, file: Int, offset: Int, count: Int, source: DType, target: DType,
-      item: TorchItem? = nil, runs: @escaping @Sendable () throws -> ByteRuns
+      archive: Shape? = nil, runs: @escaping @Sendable () throws -> ByteRuns
     ) {
       self.name = name
       self.file = file
@@ -33,7 +32,7 @@ public struct Transfer: Sendable {
       self.count = count
       self.source = source
       self.target = target
-      self.item = item
+      self.archive = archive
       self.runs = runs
     }
 

@@ -1,0 +1,77 @@
+import Architectures
+import Blueprint
+import JSON
+import SafeTensors
+import Tensors
+
+/// A Hugging Face folder as one value: configuration, blueprint, weights if it has any, other files.
+public struct HuggingFaceModel: Sendable {
+  public let folder: String
+  public let configuration: JSONObject
+  public let architecture: String
+  public let blueprint: Blueprint
+  /// `nil` for a folder with only a configuration, which is enough to export into.
+  public let weights: ShardedFolder?
+
+  /// Opens a folder.
+  ///
+  /// - Parameter isStrict: refuses configuration keys that are not understood.
+  /// - Throws: `ConversionError`, `ConfigError`, `SafeTensorsError`.
+  public init(folder: String, isStrict: Bool = true) throws {
+    self.folder = folder
+    configuration = try Self.configuration(in: folder)
+    let found = try Registry.blueprint(configuration, isStrict: isStrict)
+    architecture = found.name
+    blueprint = found.blueprint
+    let hasWeights = (Paths.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
+      || Paths.exists("\(folder)/\(ShardedFolder.indexName)")
+    weights = hasWeights ? try ShardedFolder(folder) : nil
+  }
+
+  /// config.json as it stands.
+  public static func configuration(in folder: String) throws -> JSONObject {
+    let path = "\(folder)/config.json"
+    guard Paths.isFile(path) else { throw ConversionError.missingConfiguration(folder: folder) }
+    do throws(JSONError) {
+      let bytes: [UInt8]
+      do { bytes = try InputFile(path).readAll() } catch {
+        throw JSONError.syntax(offset: 0, expected: "a readable file")
+      }
+      guard let object = try JSON(parsing: bytes, allowingNonFinite: true).object else {
+        throw JSONError.syntax(offset: 0, expected: "an object")
+      }
+      return object
+    } catch {
+      throw ConversionError.badConfiguration(path: path, reason: "\(error)")
+    }
+  }
+
+  /// The files beside the weights: configuration, tokenizer, templates, code, licence.
+  public var sideFiles: [String] {
+    (Paths.entries(folder) ?? []).filter { name in
+      Paths.isFile("\(folder)/\(name)") && !name.hasPrefix(".") && !Self.isWeights(name)
+    }
+  }
+
+  /// The tokenizer's files, which a Megatron checkpoint keeps a copy of.
+  public var tokenizerFiles: [String] {
+    sideFiles.filter { name in
+      Self.tokenizerNames.contains(name) || name.hasSuffix(".tiktoken")
+    }
+  }
+
+  private static let tokenizerNames: Set<String> = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "tekken.json",
+    "chat_template.jinja", "chat_template.json",
+  ]
+
+  /// Whether a file holds a model's weights, in any framework's format, or an index of them.
+  private static func isWeights(_ name: String) -> Bool {
+    let endings = [
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
+      ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".npz",
+    ]
+    return endings.contains { name.hasSuffix($0) }
+  }
+}
