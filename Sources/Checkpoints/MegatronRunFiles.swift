@@ -22,7 +22,7 @@ struct MegatronRunFiles {
     transfer.before.append((path: "\(folder)/common.pt", bytes: CommonState.bytes(iteration: 0)))
     transfer.before.append((path: "\(folder)/train_state.pt", bytes: TrainState().encoded()))
     transfer.before.append(
-      (path: "\(folder)/run_config.yaml", bytes: Array(runConfig.dumped().utf8)))
+      (path: "\(folder)/run_config.yaml", bytes: Array(try runConfig().dumped().utf8)))
     guard let weights = model.weights else { return }
     let record = "\(folder)/\(SourceRecord.folder)"
     transfer.before.append(
@@ -59,9 +59,8 @@ struct MegatronRunFiles {
   }
 
   /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
-  private var runConfig: YAMLValue {
+  private func runConfig() throws -> YAMLValue {
     let arguments = MegatronArguments(blueprint, dtype: dtype, sizes: options.sizes)
-    return RunConfig.value(
-      model: YAMLValue(arguments.model), tokenizer: model.folder)
+    return try RunConfig.value(model: YAMLValue(arguments.model), tokenizer: model.folder)
   }
 }
