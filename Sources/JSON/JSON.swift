@@ -59,6 +59,13 @@ public struct JSONObject: Hashable, Sendable {
     }
   }
 
+  /// Adds a member unless the name is taken, and says whether it was added.
+  mutating func append(_ key: String, _ value: JSON) -> Bool {
+    guard values.updateValue(value, forKey: key) == nil else { return false }
+    keys.append(key)
+    return true
+  }
+
   /// The members in order.
   public var members: [(key: String, value: JSON)] {
     keys.compactMap { key in values[key].map { (key, $0) } }

@@ -1,17 +1,20 @@
 /// The number formats a checkpoint can hold: one table of names and sizes.
 ///
-/// The raw value is the name in a safetensors header. Sub-byte kinds (F4, F6) are known by name so
-/// that they can be refused clearly.
+/// The raw value is the name in a safetensors header, and the order of the cases is the order of the
+/// reference implementation, which sorts by it when it writes. Sub-byte kinds (F4, F6) are known by
+/// name so that they can be refused clearly.
 public enum DType: String, CaseIterable, Sendable, Codable {
   case bool = "BOOL"
-  case uint8 = "U8"
-  case int8 = "I8"
   case float4 = "F4"
   case float6E2M3 = "F6_E2M3"
   case float6E3M2 = "F6_E3M2"
+  case uint8 = "U8"
+  case int8 = "I8"
   case float8E5M2 = "F8_E5M2"
   case float8E4M3 = "F8_E4M3"
   case float8E8M0 = "F8_E8M0"
+  case float8E4M3FNUZ = "F8_E4M3FNUZ"
+  case float8E5M2FNUZ = "F8_E5M2FNUZ"
   case int16 = "I16"
   case uint16 = "U16"
   case float16 = "F16"
@@ -20,16 +23,18 @@ public enum DType: String, CaseIterable, Sendable, Codable {
   case uint32 = "U32"
   case float32 = "F32"
   case complex64 = "C64"
+  case float64 = "F64"
   case int64 = "I64"
   case uint64 = "U64"
-  case float64 = "F64"
 
   /// The size of one element in bits; not a multiple of eight for the F4 and F6 kinds.
   public var bitWidth: Int {
     switch self {
     case .float4: 4
     case .float6E2M3, .float6E3M2: 6
-    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3, .float8E8M0: 8
+    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3, .float8E8M0, .float8E4M3FNUZ,
+      .float8E5M2FNUZ:
+      8
     case .int16, .uint16, .float16, .bfloat16: 16
     case .int32, .uint32, .float32: 32
     case .complex64, .int64, .uint64, .float64: 64
@@ -60,6 +65,8 @@ public enum DType: String, CaseIterable, Sendable, Codable {
     case .float8E5M2: "float8_e5m2"
     case .float8E4M3: "float8_e4m3fn"
     case .float8E8M0: "float8_e8m0fnu"
+    case .float8E4M3FNUZ: "float8_e4m3fnuz"
+    case .float8E5M2FNUZ: "float8_e5m2fnuz"
     case .int16: "int16"
     case .uint16: "uint16"
     case .float16: "float16"

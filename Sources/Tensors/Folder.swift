@@ -1,32 +1,8 @@
 import Glibc
 
-/// Questions about what lies in a folder, answered without Foundation.
+/// What is done to folders and to names in them: listing, renaming, removing, making durable.
 public enum Folder {
-  /// What a path leads to, symbolic links followed.
-  public enum Kind: Equatable, Sendable {
-    case file(size: Int)
-    case folder
-    case other
-  }
-
-  /// What lies at a path; `nil` if nothing does or it cannot be reached.
-  public static func kind(_ path: String) -> Kind? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: return .file(size: Int(status.st_size))
-    case S_IFDIR: return .folder
-    default: return .other
-    }
-  }
-
-  public static func isFolder(_ path: String) -> Bool { kind(path) == .folder }
-
-  public static func isFile(_ path: String) -> Bool {
-    if case .file = kind(path) { true } else { false }
-  }
-
-  /// The names in a folder, sorted, without `.` and `..`.
+  /// The names in a folder, without `.` and `..`, ordered by their bytes.
   ///
   /// - Throws: `FileError.cannotOpen`.
   public static func names(in path: String) throws(FileError) -> [String] {
@@ -39,17 +15,28 @@ public enum Folder {
       }
       if name != ".", name != ".." { names.append(name) }
     }
-    return names.sorted()
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Lets this process open as many files as its owner may: a checkpoint has up to two per rank.
-  public static func raiseOpenFileLimit() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
-      limit.rlim_cur < limit.rlim_max
-    else { return }
-    limit.rlim_cur = limit.rlim_max
-    // A refusal shows later, as the error of the file that could not be opened.
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  /// Gives a file its final name, in place of what has that name, and makes the change durable.
+  public static func publish(_ path: String, as final: String) throws(FileError) {
+    guard rename(path, final) == 0 else {
+      throw .cannotChange(path: path, action: "rename to \(final)", errno: errno)
+    }
+    let folder = final.lastIndex(of: "/").map { String(final[...$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(path: folder, errno: errno) }
+    defer { close(descriptor) }
+    // Some file systems cannot flush a folder, and then do not need it.
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw .cannotWrite(path: folder, offset: 0, errno: errno)
+    }
+  }
+
+  /// Removes a file; one that is not there is no error.
+  public static func removeFile(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 || errno == ENOENT else {
+      throw .cannotChange(path: path, action: "remove", errno: errno)
+    }
   }
 }

@@ -1,0 +1,198 @@
+import Glibc
+import JSON
+import Tensors
+
+/// The content of an index file.
+struct WeightIndex {
+  let bytes: [UInt8]
+  let metadata: JSONObject?
+  /// The file of each tensor, in the order of the index.
+  let files: [(tensor: String, file: String)]
+}
+
+/// Gathers a folder's files and tensors, and all that is wrong with them.
+struct ShardedFolderLoader {
+  let folder: String
+  /// The names in the folder.
+  let present: [String]
+  var faults: [FolderFault] = []
+  var files: [SafeTensorsFile] = []
+  var fileNames: [String] = []
+  var names: [String] = []
+  var tensors: [String: ShardedFolder.Location] = [:]
+  /// Files that could not be opened: what should be in them is not called missing as well.
+  private var unopened: Set<String> = []
+
+  init(folder: String, present: [String]) {
+    self.folder = folder
+    self.present = present
+  }
+
+  private func path(_ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+  }
+
+  // MARK: - Index
+
+  /// The index, or `nil` if there is none; a fault is recorded if it cannot be understood.
+  mutating func readIndex() throws(SafeTensorsError) -> WeightIndex? {
+    let name = ShardedFolder.indexName
+    guard present.contains(name) else { return nil }
+    let file = path(name)
+    let bytes: [UInt8]
+    do { bytes = try InputFile(file).readAll() } catch { throw .file(error) }
+    let json: JSON
+    do { json = try JSON(parsing: bytes) } catch {
+      throw .folder(folder, [.index(file: name, error)])
+    }
+    guard let weightMap = json.object?["weight_map"]?.object else {
+      throw .folder(
+        folder,
+        [
+          .indexField(
+            file: name, field: "weight_map", expected: "an object",
+            found: described(json.object?["weight_map"]))
+        ])
+    }
+    var entries: [(tensor: String, file: String)] = []
+    for (tensor, value) in weightMap.members {
+      if let file = value.string {
+        entries.append((tensor, file))
+      } else {
+        faults.append(
+          .indexField(
+            file: name, field: tensor, expected: "a file's name", found: described(value)))
+      }
+    }
+    return WeightIndex(
+      bytes: bytes, metadata: json.object?["metadata"]?.object, files: entries)
+  }
+
+  /// Whether a name stays inside the folder; a NUL would end it early in a system call.
+  private func isPlain(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains(UInt8(ascii: "/"))
+      && !name.utf8.contains(0)
+  }
+
+  // MARK: - Which files
+
+  /// The names of the files to open, in order.
+  mutating func fileNames(_ index: WeightIndex?) -> [String] {
+    guard let index else { return fileNamesWithoutIndex() }
+    var plain: [String] = []
+    for name in sorted(Set(index.files.map(\.file))) {
+      if isPlain(name) {
+        plain.append(name)
+      } else {
+        faults.append(.unsafeFileName(file: ShardedFolder.indexName, name))
+        unopened.insert(name)
+      }
+    }
+    if index.files.isEmpty, faults.isEmpty { faults.append(.noWeights(found: [])) }
+    return plain
+  }
+
+  private mutating func fileNamesWithoutIndex() -> [String] {
+    if present.contains("model.safetensors") { return ["model.safetensors"] }
+    let candidates = present.filter {
+      $0.hasSuffix(".safetensors") && !$0.hasPrefix("consolidated")
+    }
+    let shards = candidates.filter { shardNumbers($0) != nil }
+    let totals = Set(shards.compactMap { shardNumbers($0)?.count })
+    if let total = totals.first {
+      guard totals.count == 1 else {
+        faults.append(.ambiguous(shards))
+        return []
+      }
+      let wanted = (1...total).map { ShardedFolder.fileName($0, of: total) }
+      let found = Set(shards)
+      let missing = wanted.filter { !found.contains($0) }
+      if !missing.isEmpty { faults.append(.incompleteSet(missing: missing)) }
+      return shards
+    }
+    switch candidates.count {
+    case 1: return candidates
+    case 0:
+      let others = present.filter { name in
+        [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack"].contains {
+          name.hasSuffix($0)
+        }
+      }
+      faults.append(.noWeights(found: others))
+    default: faults.append(.ambiguous(candidates))
+    }
+    return []
+  }
+
+  /// Number and count of a name like `model-00001-of-00003.safetensors`, written in that very way.
+  private func shardNumbers(_ name: String) -> (number: Int, count: Int)? {
+    guard name.hasPrefix("model-"), name.hasSuffix(".safetensors") else { return nil }
+    let parts = name.dropFirst(6).dropLast(12).split(
+      separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[1] == "of", let number = Int(parts[0]), let count = Int(parts[2]),
+      number >= 1, number <= count, count <= 99_999,
+      ShardedFolder.fileName(number, of: count) == name
+    else { return nil }
+    return (number, count)
+  }
+
+  private func sorted(_ names: some Sequence<String>) -> [String] {
+    names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  // MARK: - Files and tensors
+
+  mutating func open(_ names: [String], _ index: WeightIndex?) {
+    var counts: [String: Int] = [:]
+    for (_, file) in index?.files ?? [] { counts[file, default: 0] += 1 }
+    for name in names {
+      do throws(SafeTensorsError) {
+        files.append(try SafeTensorsFile(path(name)))
+        fileNames.append(name)
+      } catch {
+        unopened.insert(name)
+        if case .file(.cannotOpen(_, errno: ENOENT)) = error, let count = counts[name] {
+          faults.append(.missingFile(name, tensors: count))
+        } else {
+          faults.append(.unreadable(error))
+        }
+      }
+    }
+  }
+
+  mutating func placeTensors() {
+    var repeated: [String: [String]] = [:]
+    for (position, file) in files.enumerated() {
+      for entry in file.header.tensors {
+        if let first = tensors[entry.name] {
+          repeated[entry.name, default: [fileNames[first.file]]].append(fileNames[position])
+        } else {
+          tensors[entry.name] = ShardedFolder.Location(file: position, entry: entry)
+          names.append(entry.name)
+        }
+      }
+    }
+    for name in names {
+      if let files = repeated[name] { faults.append(.duplicateTensor(name, files: files)) }
+    }
+  }
+
+  /// Holds the index against the files, both ways.
+  mutating func compare(_ index: WeightIndex) {
+    var listed: Set<String> = []
+    for (tensor, file) in index.files {
+      listed.insert(tensor)
+      if unopened.contains(file) { continue }
+      let location = tensors[tensor]
+      if let location, fileNames[location.file] == file { continue }
+      // A tensor in two files is reported as such, even if one of them is the one named.
+      if fileNames.firstIndex(of: file).map({ files[$0][tensor] != nil }) == true { continue }
+      faults.append(
+        .missingTensor(tensor, file: file, actual: location.map { fileNames[$0.file] }))
+    }
+    for (file, name) in zip(files, fileNames) {
+      let unlisted = file.header.tensors.map(\.name).filter { !listed.contains($0) }
+      if !unlisted.isEmpty { faults.append(.unlistedTensors(file: name, unlisted)) }
+    }
+  }
+}
