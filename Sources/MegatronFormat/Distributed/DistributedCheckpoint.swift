@@ -71,10 +71,9 @@ public struct DistributedCheckpoint: Sendable {
   ///
   /// - Throws: `MegatronError.unknownKey`, `.wrongItem` or `.torchFile`.
   public func object(_ key: String) throws(MegatronError) -> PickleValue {
+    let archive = try objectArchive(key)
     let value: PickleValue
-    do throws(TorchFileError) {
-      value = try objectArchive(key).pickle(policy: .inert)
-    } catch let error as TorchFileError {
+    do throws(TorchFileError) { value = try archive.pickle(policy: .inert) } catch {
       throw .torchFile(error)
     }
     guard Self.isMegatronObject(key) else { return value }

@@ -106,7 +106,8 @@ private struct YAMLEmitter {
   private func isSimple(_ key: YAMLValue) -> Bool {
     switch key {
     case .string(let text):
-      text.unicodeScalars.count < 128 && !text.unicodeScalars.contains(where: \.isLineBreak)
+      !text.isEmpty && text.unicodeScalars.count < 128
+        && !text.unicodeScalars.contains(where: \.isLineBreak)
     case .list(let items): items.isEmpty
     case .map(let map): map.entries.isEmpty
     case .set, .tagged: false

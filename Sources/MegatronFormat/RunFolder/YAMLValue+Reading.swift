@@ -26,7 +26,7 @@ extension YAMLValue {
   }
 
   private static func value(
-    _ node: Node, file: String, depth: Int, _ budget: inout Int
+    _ node: Node, file: String, depth: Int, isKey: Bool = false, _ budget: inout Int
   ) throws(MegatronError) -> YAMLValue {
     budget -= 1
     let line = node.mark?.line
@@ -36,7 +36,7 @@ extension YAMLValue {
     }
     switch node {
     case .scalar(let scalar):
-      return try Self.scalar(scalar, file: file)
+      return Self.scalar(scalar, isKey: isKey)
     case .sequence(let sequence):
       var items: [YAMLValue] = []
       for item in sequence {
@@ -48,7 +48,7 @@ extension YAMLValue {
       for (key, item) in mapping {
         entries.append(
           .init(
-            key: try value(key, file: file, depth: depth + 1, &budget),
+            key: try value(key, file: file, depth: depth + 1, isKey: true, &budget),
             value: try value(item, file: file, depth: depth + 1, &budget)))
       }
       if mapping.tag.description == standard + "set" { return .set(entries.map(\.key)) }
@@ -65,10 +65,10 @@ extension YAMLValue {
     return name.isEmpty || name == "!" || name == standard + ordinary ? value : .tagged(name, value)
   }
 
-  private static func scalar(
-    _ scalar: Node.Scalar, file: String
-  ) throws(MegatronError) -> YAMLValue {
-    let tag = scalar.tag.description
+  private static func scalar(_ scalar: Node.Scalar, isKey: Bool) -> YAMLValue {
+    var tag = scalar.tag.description
+    // The parser gives every key a tag while it looks for duplicates.
+    if isKey, scalar.style == .plain, tag == standard + "str" { tag = "" }
     switch tag {
     case "":
       return scalar.style == .plain ? YAMLScalar.resolve(scalar.string) : .string(scalar.string)
