@@ -29,7 +29,7 @@ let package = Package(
       dependencies: ["JSON", "Tensors", .product(name: "Yams", package: "Yams")],
       swiftSettings: fast),
     .target(name: "Blueprint", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
-    .target(name: "Architectures", dependencies: ["Blueprint"], swiftSettings: fast),
+    .target(name: "Architectures", dependencies: ["Blueprint", "JSON"], swiftSettings: fast),
     .target(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],

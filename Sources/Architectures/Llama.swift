@@ -8,15 +8,16 @@ public enum Llama: Architecture {
   public static let note = "Llama 1–3.3 and its many relatives (Yi, Vicuna, DeepSeek-LLM, …)"
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
-    let width: Int = try config("hidden_size")
+    let width = try config.size("hidden_size")
     let (heads, groups, headSize) = try config.heads(width: width)
-    let eps: Double = try config("rms_norm_eps", default: 1e-6)
+    let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let bias: Bool = try config("attention_bias", default: false)
     let attention = Attention(
       width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize), inputBias: bias, outputBias: bias)
+      rotary: try config.rotary(headSize: headSize, positions: 2048), inputBias: bias,
+      outputBias: bias)
     let mlp = MLP(
-      width, inner: try config("intermediate_size"),
+      width, inner: try config.size("intermediate_size"),
       try config.activation("hidden_act", default: .silu),
       bias: try config("mlp_bias", default: false))
 

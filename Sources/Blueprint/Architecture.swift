@@ -1,5 +1,5 @@
 /// A family of models: what its config.json means, written down once.
-public protocol Architecture {
+public protocol Architecture: Sendable {
   /// The names in config.json's `architectures`.
   static var names: [String] { get }
 

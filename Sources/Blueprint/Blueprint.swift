@@ -17,6 +17,8 @@ public struct Blueprint: Sendable {
   public var embeddingScale: Double?
   /// cap · tanh(logits / cap).
   public var logitSoftCap: Double?
+  /// Whether the sums between the layers are kept in float32 whatever the model's precision.
+  public var keepsResidualFloat32 = false
 
   /// A blueprint whose blocks are described one by one.
   ///
@@ -92,6 +94,8 @@ public struct Frame: Sendable {
   public var isTied: Bool
   /// The longest context of the configuration; `nil` where it names none.
   public var positions: Int?
+  /// The standard deviation of fresh weights.
+  public var initialDeviation: Double
   public var names: Names
 
   /// The Hugging Face names around the blocks.
@@ -111,13 +115,15 @@ public struct Frame: Sendable {
   }
 
   public init(
-    vocabulary: Int, width: Int, depth: Int, isTied: Bool, positions: Int?, names: Names = Names()
+    vocabulary: Int, width: Int, depth: Int, isTied: Bool, positions: Int?,
+    initialDeviation: Double = 0.02, names: Names = Names()
   ) {
     self.vocabulary = vocabulary
     self.width = width
     self.depth = depth
     self.isTied = isTied
     self.positions = positions
+    self.initialDeviation = initialDeviation
     self.names = names
   }
 }

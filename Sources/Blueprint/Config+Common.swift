@@ -1,14 +1,24 @@
 extension Config {
   /// What surrounds the blocks, in the keys most families share.
   ///
-  /// - Parameter isTied: the family's default of `tie_word_embeddings`.
-  public func frame(isTied: Bool = false, names: Frame.Names = .init()) throws(ConfigError) -> Frame
-  {
-    Frame(
-      vocabulary: try self("vocab_size"), width: try self("hidden_size"),
-      depth: try self("num_hidden_layers"),
+  /// - Parameters:
+  ///   - isTied: the family's default of `tie_word_embeddings`.
+  ///   - depth: the number of blocks where the family finds it elsewhere.
+  public func frame(
+    isTied: Bool = false, depth: Int? = nil, width: Int? = nil, names: Frame.Names = .init()
+  ) throws(ConfigError) -> Frame {
+    let width = if let width { width } else { try size("hidden_size") }
+    let depth = if let depth { depth } else { try self.depth() }
+    return Frame(
+      vocabulary: try size("vocab_size"), width: width, depth: depth,
       isTied: try self("tie_word_embeddings", default: isTied),
-      positions: try optional("max_position_embeddings"), names: names)
+      positions: try optionalSize("max_position_embeddings", limit: 1 << 32),
+      initialDeviation: try self("initializer_range", default: 0.02), names: names)
+  }
+
+  /// The number of blocks.
+  public func depth(_ key: String = "num_hidden_layers") throws(ConfigError) -> Int {
+    try size(key, limit: 4096)
   }
 
   /// An activation by its Hugging Face name.
@@ -31,13 +41,19 @@ extension Config {
   }
 
   /// Heads, groups and head size, checked against each other.
+  ///
+  /// - Parameters:
+  ///   - groupsDefault: the groups where the key is absent; the heads where it is `nil`.
+  ///   - headSizeDefault: the head size where the key is absent; width / heads where it is `nil`.
   public func heads(
-    width: Int, groupsDefault: Int? = nil
+    width: Int, groupsDefault: Int? = nil, headSizeDefault: Int? = nil
   ) throws(ConfigError) -> (heads: Int, groups: Int, headSize: Int) {
-    let heads: Int = try self("num_attention_heads")
-    let groups: Int = try self("num_key_value_heads", default: groupsDefault ?? heads)
-    let stated: Int? = try optional("head_dim")
-    guard heads > 0, groups > 0, heads % groups == 0 else {
+    let heads = try size("num_attention_heads", limit: 1 << 14)
+    let groups: Int =
+      try nullable("num_key_value_heads", default: groupsDefault ?? heads) ?? heads
+    try check("num_key_value_heads", groups, in: 1...heads)
+    let stated = try optionalSize("head_dim", limit: 1 << 14) ?? headSizeDefault
+    guard heads % groups == 0 else {
       throw .contradiction(
         "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(groups)")
     }
@@ -46,5 +62,97 @@ extension Config {
         "hidden_size \(width) is not a multiple of num_attention_heads \(heads)")
     }
     return (heads, groups, stated ?? width / heads)
+  }
+
+  /// Experts and how many each token passes, checked against each other.
+  public func experts(
+    _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int
+  ) throws(ConfigError) -> (count: Int, perToken: Int) {
+    guard let count: Int = try optional(anyOf: keys) ?? fallback else {
+      throw .missing(key: keys[0])
+    }
+    try check(keys.first(where: has) ?? keys[0], count, in: 1...4096)
+    let perToken = try size("num_experts_per_tok", default: perTokenDefault)
+    try check("num_experts_per_tok", perToken, in: 1...count)
+    return (count, perToken)
+  }
+
+  /// The groups a router first chooses among.
+  ///
+  /// - Throws: `ConfigError.contradiction` where the groups leave fewer experts than a token needs.
+  public func routerGroups(
+    countDefault: Int, keptDefault: Int, experts: Int, perToken: Int
+  ) throws(ConfigError) -> Router.Groups? {
+    guard let count: Int = try nullable("n_group", default: countDefault),
+      let kept: Int = try nullable("topk_group", default: keptDefault)
+    else { return nil }
+    try check("n_group", count, in: 1...experts)
+    try check("topk_group", kept, in: 1...count)
+    guard experts % count == 0 else {
+      throw .contradiction("\(experts) experts do not divide into n_group \(count) groups")
+    }
+    guard experts / count * kept >= perToken else {
+      throw .contradiction(
+        "topk_group \(kept) groups of \(experts / count) experts leave fewer than num_experts_per_tok \(perToken)"
+      )
+    }
+    return Router.Groups(count: count, kept: kept)
+  }
+
+  /// Whether each layer looks back through a window only, from a list of layer kinds.
+  ///
+  /// - Returns: `nil` where the configuration has no such list.
+  public func slidingLayers(depth: Int) throws(ConfigError) -> [Bool]? {
+    guard let kinds: [String] = try optional("layer_types") else { return nil }
+    guard kinds.count == depth else {
+      throw .contradiction("layer_types has \(kinds.count) entries for \(depth) layers")
+    }
+    var sliding: [Bool] = []
+    for kind in kinds {
+      switch kind {
+      case "full_attention": sliding.append(false)
+      case "sliding_attention": sliding.append(true)
+      default:
+        throw .unsupported(
+          key: "layer_types", value: "\"\(kind)\"",
+          reason: "the kinds known here are full_attention and sliding_attention")
+      }
+    }
+    return sliding
+  }
+
+  /// The window of each layer where `use_sliding_window` switches windows on (Qwen).
+  ///
+  /// Without a list of layer kinds the layers from `max_window_layers` on have it.
+  public func switchedWindows(depth: Int) throws(ConfigError) -> [Int?] {
+    let isOn: Bool = try self("use_sliding_window", default: false)
+    let stated: Int? = try nullable("sliding_window", default: 4096)
+    let first: Int = try self("max_window_layers", default: 28)
+    let listed = try slidingLayers(depth: depth)
+    guard isOn, let window = stated else {
+      guard listed?.contains(true) != true else {
+        throw .contradiction(
+          "layer_types has sliding layers, but use_sliding_window and sliding_window give no window"
+        )
+      }
+      return Array(repeating: nil, count: depth)
+    }
+    try check("sliding_window", window, in: 1...Int.max)
+    let sliding = listed ?? (0..<depth).map { $0 >= first }
+    return sliding.map { $0 ? window : nil }
+  }
+
+  /// The window of all layers.
+  ///
+  /// - Parameter fallback: the window where the key is absent; `null` in the file means none.
+  public func window(default fallback: Int?) throws(ConfigError) -> Int? {
+    let window: Int? =
+      if let fallback {
+        try nullable("sliding_window", default: fallback)
+      } else {
+        try optional("sliding_window")
+      }
+    if let window { try check("sliding_window", window, in: 1...Int.max) }
+    return window
   }
 }

@@ -7,28 +7,59 @@ extension Config {
   /// - Parameters:
   ///   - headSize: the dimensions of a head that could turn.
   ///   - partial: the share of them that turns where the configuration does not say.
+  ///   - positions: the longest context where the configuration does not say.
   /// - Throws: `ConfigError` for a kind of scaling that is not known.
   public func rotary(
     headSize: Int, theta defaultTheta: Double = 10_000, partial: Double = 1,
+    positions defaultPositions: Int? = nil,
     thetaKeys: [String] = ["rope_theta"], partialKeys: [String] = ["partial_rotary_factor"],
     isInterleaved: Bool = false
   ) throws(ConfigError) -> Rotary {
-    let positions: Int? = try optional("max_position_embeddings")
-    let outerOriginal: Int? = try optional("original_max_position_embeddings")
+    let positions =
+      try optionalSize("max_position_embeddings", limit: 1 << 32) ?? defaultPositions
+    let outerOriginal = try optionalSize("original_max_position_embeddings", limit: 1 << 32)
     var theta: Double? = try optional(anyOf: thetaKeys)
     var share: Double? = try optional(anyOf: partialKeys)
     var scaling = Rotary.Scaling.none
-    for key in ["rope_scaling", "rope_parameters"] {
-      guard let inner = try object(key) else { continue }
+    // Where both are there, transformers takes the older.
+    for key in ["rope_parameters", "rope_scaling"] {
+      guard let inner = try object(key), !inner.isEmpty else { continue }
       let innerTheta: Double? = try inner.optional("rope_theta")
       let innerShare: Double? = try inner.optional("partial_rotary_factor")
       theta = innerTheta ?? theta
       share = innerShare ?? share
       scaling = try inner.scaling(positions: positions, outerOriginal: outerOriginal)
     }
+    let base = theta ?? defaultTheta
+    guard base > 0, base.isFinite else {
+      throw .outOfRange(key: thetaKeys[0], expected: "a number above 0", found: "\(base)")
+    }
+    let turning = share ?? partial
+    guard turning > 0, turning <= 1 else {
+      throw .outOfRange(
+        key: partialKeys[0], expected: "above 0 and at most 1", found: "\(turning)")
+    }
+    let dimensions = Int(Double(headSize) * turning)
+    try checkRotary(dimensions: dimensions, of: headSize, scaling)
     return Rotary(
-      theta: theta ?? defaultTheta, dimensions: Int(Double(headSize) * (share ?? partial)),
-      isInterleaved: isInterleaved, scaling: scaling)
+      theta: base, dimensions: dimensions, isInterleaved: isInterleaved, scaling: scaling)
+  }
+
+  private func checkRotary(
+    dimensions: Int, of headSize: Int, _ scaling: Rotary.Scaling
+  ) throws(ConfigError) {
+    guard dimensions > 0, dimensions % 2 == 0 else {
+      throw .contradiction(
+        "\(dimensions) of a head's \(headSize) dimensions would turn, which are no pairs")
+    }
+    if case .long(let long) = scaling {
+      for (name, list) in [("short_factor", long.short), ("long_factor", long.long)]
+      where list.count != dimensions / 2 {
+        throw .contradiction(
+          "rope_scaling.\(name) has \(list.count) factors for \(dimensions / 2) pairs of dimensions"
+        )
+      }
+    }
   }
 
   private func scaling(
@@ -36,7 +67,7 @@ extension Config {
   ) throws(ConfigError) -> Rotary.Scaling {
     let kind: String = try optional(anyOf: ["rope_type", "type"]) ?? "default"
     func original() throws(ConfigError) -> Int {
-      let inner: Int? = try optional("original_max_position_embeddings")
+      let inner = try optionalSize("original_max_position_embeddings", limit: 1 << 32)
       guard let value = inner ?? outerOriginal ?? positions else {
         throw .missing(key: "original_max_position_embeddings")
       }
@@ -46,23 +77,28 @@ extension Config {
     case "default", "none":
       return .none
     case "linear":
-      return .linear(factor: try self("factor"))
+      return .linear(factor: try positive("factor"))
     case "dynamic":
-      return .dynamic(factor: try self("factor"), original: try original())
+      return .dynamic(factor: try positive("factor"), original: try original())
     case "llama3":
       return .llama3(
-        factor: try self("factor"), low: try self("low_freq_factor"),
-        high: try self("high_freq_factor"), original: try original())
+        factor: try positive("factor"), low: try positive("low_freq_factor"),
+        high: try positive("high_freq_factor"), original: try original())
+    case "longrope", "su":
+      return .long(try longRope(original: try original(), positions: positions))
+    case "yarn" where has("short_factor"):
+      // Phi-3's first files call LongRoPE so.
+      return .long(try longRope(original: try original(), positions: positions))
     case "yarn":
+      ignore("finetuned")
       return .yarn(
         Rotary.Yarn(
-          factor: try self("factor"), original: try original(),
-          betaFast: try self("beta_fast", default: 32), betaSlow: try self("beta_slow", default: 1),
+          factor: try positive("factor"), original: try original(),
+          betaFast: try positive("beta_fast", default: 32),
+          betaSlow: try positive("beta_slow", default: 1),
           attentionFactor: try optional("attention_factor"), mscale: try optional("mscale"),
           mscaleAllDimensions: try optional("mscale_all_dim"),
           truncates: try self("truncate", default: true)))
-    case "longrope", "su":
-      return .long(try longRope(original: try original(), positions: positions))
     default:
       throw .unsupported(
         key: "rope_scaling.type", value: "\"\(kind)\"",

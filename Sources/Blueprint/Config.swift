@@ -42,6 +42,57 @@ public final class Config {
     return value
   }
 
+  /// A value where `null` means "none" and an absent key the architecture's default.
+  public func nullable<Value: ConfigValue>(
+    _ key: String, default fallback: Value
+  ) throws(ConfigError) -> Value? {
+    let value: Value? = try optional(key)
+    return value ?? (object[key] == nil ? fallback : nil)
+  }
+
+  /// A required size: at least 1 and small enough that no product of sizes overflows.
+  ///
+  /// - Throws: `ConfigError.outOfRange`, `.missing` or `.wrongType`.
+  public func size(
+    _ keys: String..., default fallback: Int? = nil, limit: Int = 1 << 20
+  ) throws(ConfigError) -> Int {
+    guard let value: Int = try optional(anyOf: keys) ?? fallback else {
+      throw .missing(key: path + keys[0])
+    }
+    try check(keys.first(where: has) ?? keys[0], value, in: 1...limit)
+    return value
+  }
+
+  /// A size that may be absent or `null`.
+  public func optionalSize(
+    _ keys: String..., limit: Int = 1 << 20
+  ) throws(ConfigError) -> Int? {
+    guard let value: Int = try optional(anyOf: keys) else { return nil }
+    try check(keys.first(where: has) ?? keys[0], value, in: 1...limit)
+    return value
+  }
+
+  /// A number that must be finite and above zero.
+  public func positive(_ key: String, default fallback: Double? = nil) throws(ConfigError) -> Double
+  {
+    guard let value: Double = try optional(key) ?? fallback else {
+      throw .missing(key: path + key)
+    }
+    guard value > 0, value.isFinite else {
+      throw .outOfRange(key: path + key, expected: "a number above 0", found: "\(value)")
+    }
+    return value
+  }
+
+  /// - Throws: `ConfigError.outOfRange`.
+  public func check(_ key: String, _ value: Int, in range: ClosedRange<Int>) throws(ConfigError) {
+    guard range.contains(value) else {
+      throw .outOfRange(
+        key: path + key, expected: "from \(range.lowerBound) to \(range.upperBound)",
+        found: "\(value)")
+    }
+  }
+
   /// The first of several spellings of one key that is present; all count as read.
   public func optional<Value: ConfigValue>(anyOf keys: [String]) throws(ConfigError) -> Value? {
     var found: Value?
@@ -76,6 +127,9 @@ public final class Config {
 
   /// Marks keys as understood to have no effect for this architecture.
   public func ignore(_ keys: String...) { read.formUnion(keys) }
+
+  /// Whether the object has no members.
+  public var isEmpty: Bool { object.count == 0 }
 
   public func has(_ key: String) -> Bool { object[key].map { !$0.isNull } ?? false }
 

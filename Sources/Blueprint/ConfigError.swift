@@ -6,6 +6,12 @@ public enum ConfigError: Error, Equatable, Sendable {
   case unsupported(key: String, value: String, reason: String)
   /// Keys nobody read, which may change the mathematics.
   case unread(keys: [String])
+  /// A number that is too small or too large.
+  case outOfRange(key: String, expected: String, found: String)
+  /// No class name to go by.
+  case noArchitecture
+  /// A class that no blueprint describes, with the supported names most like it.
+  case unknownArchitecture(name: String, nearest: [String])
   /// Sizes that contradict each other.
   case contradiction(String)
 }
@@ -23,6 +29,14 @@ extension ConfigError: CustomStringConvertible {
       "config.json has \(keys.count == 1 ? "a key" : "keys") this architecture does not know and that may change what the model computes: "
         + keys.map { "\"\($0)\"" }.joined(separator: ", ")
         + "; pass --not-strict to convert all the same."
+    case .outOfRange(let key, let expected, let found):
+      "config.json: \"\(key)\" must be \(expected), found \(found)."
+    case .noArchitecture:
+      "config.json names no class under \"architectures\", so nothing says which model this is; take the config.json of the model's own repository, or add the class name."
+    case .unknownArchitecture(let name, let nearest):
+      "the architecture \"\(name)\" is not supported"
+        + (nearest.isEmpty ? "" : "; the nearest names are \(nearest.joined(separator: ", "))")
+        + ". `convert architectures` lists all that are."
     case .contradiction(let text):
       "config.json contradicts itself: \(text)."
     }

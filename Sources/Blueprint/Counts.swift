@@ -1,5 +1,17 @@
 /// Parameter counts, from the same tree that everything else walks.
 extension Blueprint {
+  /// Whether all counts of numbers and bytes fit an `Int`, with room to spare.
+  public var isCountable: Bool {
+    var total = 0
+    for placed in slots {
+      guard let count = placed.slot.shape.checkedCount else { return false }
+      let (sum, overflow) = total.addingReportingOverflow(count)
+      if overflow || sum > 1 << 56 { return false }
+      total = sum
+    }
+    return true
+  }
+
   /// All learned numbers, each once.
   public var parameters: Int { slots.reduce(0) { $0 + $1.slot.shape.count } }
 

@@ -1,5 +1,16 @@
 import Tensors
 
+/// A bias on the scores that falls linearly with the distance, steeper or flatter by head.
+///
+/// Head h of the largest power of two n ≤ heads has the slope 2^(-8(h+1)/n); the others take every
+/// second slope of 2n heads (arXiv 2108.12409 and its reference code).
+public struct ALiBi: Hashable, Sendable {
+  /// Whether the factor on the scores is on the bias too (Falcon adds it before scaling).
+  public var isScaled: Bool
+
+  public init(isScaled: Bool) { self.isScaled = isScaled }
+}
+
 /// Multi-head attention with grouped keys and values.
 public struct Attention: Layer {
   public var width: Int
@@ -8,7 +19,7 @@ public struct Attention: Layer {
   public var groups: Int
   public var headSize: Int
   public var rotary: Rotary?
-  public var hasALiBi = false
+  public var alibi: ALiBi?
   /// The norm of each query and key head, before the rotation.
   public var headNorm: (query: Norm, key: Norm)?
   /// How many positions back a token sees, itself included; `nil` sees all.
@@ -50,6 +61,13 @@ public struct Attention: Layer {
     self.projection = projection
     self.output = output
     self.buffers = buffers
+  }
+
+  /// The same with another window.
+  public func windowed(_ window: Int?) -> Attention {
+    var copy = self
+    copy.window = window
+    return copy
   }
 
   public var normBefore: NormPlace { .beforeAttention }

@@ -28,7 +28,8 @@ public struct Experts: Layer {
   public init(
     _ width: Int, count: Int, inner: Int, _ activation: Activation, router: Router,
     input: Input = .gated(gate: "gate_proj", up: "up_proj"), down: String = "down_proj",
-    prefix: String = "mlp.experts", shared: MLP? = nil
+    prefix: String = "mlp.experts", shared: MLP? = nil,
+    latent: (size: Int, down: String, up: String)? = nil
   ) {
     self.width = width
     self.count = count
@@ -40,6 +41,7 @@ public struct Experts: Layer {
     self.prefix = prefix
     self.shared = shared
     self.shared?.isShared = true
+    self.latent = latent
   }
 
   public var normBefore: NormPlace { .beforeExperts }
@@ -97,8 +99,10 @@ public struct Router: Hashable, Sendable {
   public var scale: Double
   /// The tensor added to the scores when choosing, and only then.
   public var correction: String?
-  /// Experts in groups, of which each token first keeps some.
+  /// Experts in groups, of which each token first keeps those with the two best scores in sum.
   public var groups: Groups?
+  /// The factor on the training loss that keeps experts evenly used.
+  public var balance: Double
 
   public struct Groups: Hashable, Sendable {
     public var count: Int
@@ -112,7 +116,7 @@ public struct Router: Hashable, Sendable {
 
   public init(
     _ name: String, _ score: Score, perToken: Int, isNormalized: Bool, scale: Double = 1,
-    correction: String? = nil, groups: Groups? = nil
+    correction: String? = nil, groups: Groups? = nil, balance: Double = 0
   ) {
     self.name = name
     self.score = score
@@ -121,5 +125,6 @@ public struct Router: Hashable, Sendable {
     self.scale = scale
     self.correction = correction
     self.groups = groups
+    self.balance = balance
   }
 }

@@ -11,12 +11,16 @@ public struct LatentAttention: Layer {
   public var plainSize: Int
   public var rotary: Rotary
   public var valueSize: Int
+  /// Of the norms on the latents.
   public var eps: Double
+  /// The factor on the scores; 1 / √(plainSize + rotary.dimensions) where `nil`.
+  public var scale: Double?
   public var prefix: String
 
   public init(
     _ width: Int, heads: Int, queryRank: Int?, keyValueRank: Int, plainSize: Int,
-    rotary: Rotary, valueSize: Int, eps: Double, prefix: String = "self_attn"
+    rotary: Rotary, valueSize: Int, eps: Double, scale: Double? = nil,
+    prefix: String = "self_attn"
   ) {
     self.width = width
     self.heads = heads
@@ -26,6 +30,7 @@ public struct LatentAttention: Layer {
     self.rotary = rotary
     self.valueSize = valueSize
     self.eps = eps
+    self.scale = scale
     self.prefix = prefix
   }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Rotary position embedding: which dimensions of a head turn, how fast, and how long contexts stretch it.
 public struct Rotary: Hashable, Sendable {
   public var theta: Double
@@ -36,6 +38,11 @@ public struct Rotary: Hashable, Sendable {
     public var mscale: Double?
     public var mscaleAllDimensions: Double?
     public var truncates: Bool
+
+    /// 0.1 · m · ln(factor) + 1: how much stronger attention must be on a context stretched so far.
+    public func magnitude(_ mscale: Double) -> Double {
+      factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1
+    }
   }
 
   /// LongRoPE (Phi-3): one factor for each frequency, short or long by the sequence's length.

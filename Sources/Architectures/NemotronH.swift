@@ -1,0 +1,165 @@
+import Blueprint
+
+/// Nemotron-H, Nemotron Nano 2 and Nemotron 3: one layer a block, by a pattern of four kinds.
+///
+/// M Mamba-2, * attention without positions, - MLP with squared ReLU, E experts of the same sort.
+/// Reference: transformers/models/nemotron_h/modeling_nemotron_h.py
+public enum NemotronH: Architecture {
+  public static let names = ["NemotronHForCausalLM"]
+  public static let note = "Nemotron-H, Nemotron Nano 2, Nemotron 3; without predictors of further tokens"
+
+  public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
+    let width = try config.size("hidden_size")
+    let pattern = try pattern(config)
+    let eps: Double = try config.optional(anyOf: ["layer_norm_epsilon", "norm_eps"]) ?? 1e-5
+    for key in ["attention_bias", "mlp_bias", "use_bias", "mamba_proj_bias"] {
+      try config.require(key, false, because: "no published model of the family has such biases")
+    }
+    try config.require(
+      "num_nextn_predict_layers", 0,
+      because: "predictors of further tokens are not written down for this family")
+    config.ignore("mtp_layers_block_type", "mtp_hybrid_override_pattern")
+    // Attention has no positions, whatever the file says.
+    config.ignore("rope_theta", "partial_rotary_factor", "rope_parameters")
+    let activation = try config.activation("mlp_hidden_act", default: .squaredReLU)
+
+    let mamba = try mamba(config, width: width, eps: eps)
+    let (heads, groups, headSize) = try config.heads(
+      width: width, groupsDefault: 8, headSizeDefault: 128)
+    let attention = Attention(
+      width, heads: heads, groups: groups, headSize: headSize, rotary: nil,
+      projection: .separate(query: "mixer.q_proj", key: "mixer.k_proj", value: "mixer.v_proj"),
+      output: "mixer.o_proj", buffers: [])
+    let mlp = MLP(
+      width, inner: try config.size("intermediate_size", default: 21_504), activation,
+      input: .plain("mixer.up_proj"), down: "mixer.down_proj")
+    let experts = try experts(
+      config, width: width, activation, isUsed: pattern.contains(.experts))
+
+    let frame = try config.frame(
+      depth: pattern.count,
+      names: Frame.Names(embedding: "backbone.embeddings.weight", blocks: "backbone.layers"))
+    var blueprint = Blueprint(frame, final: Norm(width, eps: eps, "backbone.norm_f")) { index in
+      let norm = Norm(width, eps: eps, "norm")
+      switch pattern[index] {
+      case .mamba: Residual(norm, mamba)
+      case .attention: Residual(norm, attention)
+      case .mlp: Residual(norm, mlp)
+      case .experts: if let experts { Residual(norm, experts) }
+      }
+    }
+    blueprint.keepsResidualFloat32 = try config("residual_in_fp32", default: false)
+    return blueprint
+  }
+
+  /// What a block holds.
+  private enum Kind {
+    case mamba
+    case attention
+    case mlp
+    case experts
+
+    init?(_ text: String) {
+      switch text {
+      case "M", "mamba", "linear_attention": self = .mamba
+      case "*", "attention", "full_attention": self = .attention
+      case "-", "mlp": self = .mlp
+      case "E", "moe": self = .experts
+      default: return nil
+      }
+    }
+  }
+
+  private static func pattern(_ config: Config) throws(ConfigError) -> [Kind] {
+    let listed: [String]? = try config.optional(anyOf: ["layers_block_type", "layer_types"])
+    let written: String? = try config.optional("hybrid_override_pattern")
+    let lists: [(key: String, items: [String])] =
+      (listed.map { [("layers_block_type", $0)] } ?? [])
+      + (written.map { [("hybrid_override_pattern", $0.map { String($0) })] } ?? [])
+    guard !lists.isEmpty else { throw .missing(key: "hybrid_override_pattern") }
+    var patterns: [[Kind]] = []
+    for (key, items) in lists {
+      var kinds: [Kind] = []
+      for item in items {
+        guard let kind = Kind(item) else {
+          throw .unsupported(
+            key: key, value: "\"\(item)\"",
+            reason:
+              "the kinds of layer known are M (mamba), * (attention), - (mlp) and E (moe)")
+        }
+        kinds.append(kind)
+      }
+      patterns.append(kinds)
+    }
+    guard patterns.allSatisfy({ $0 == patterns[0] }) else {
+      throw .contradiction("hybrid_override_pattern and layers_block_type differ")
+    }
+    try config.check("hybrid_override_pattern", patterns[0].count, in: 1...4096)
+    let depth: Int = try config("num_hidden_layers", default: patterns[0].count)
+    guard depth == patterns[0].count else {
+      throw .contradiction(
+        "num_hidden_layers \(depth) is not the \(patterns[0].count) layers of the pattern")
+    }
+    return patterns[0]
+  }
+
+  private static func mamba(
+    _ config: Config, width: Int, eps: Double
+  ) throws(ConfigError) -> Mamba {
+    try config.require("mamba_hidden_act", "silu", "swish", because: "Mamba-2 gates by SiLU")
+    // Follows from the heads; the class does not read it.
+    config.ignore("expand", "mamba_expand")
+    let heads = try config.size("mamba_num_heads", default: 128, limit: 1 << 14)
+    let groups = try config.size("n_groups", "mamba_n_groups", default: 8, limit: heads)
+    guard heads % groups == 0 else {
+      throw .contradiction("mamba_num_heads \(heads) is not a multiple of n_groups \(groups)")
+    }
+    let limits: [Double] =
+      try config.optional(anyOf: ["time_step_limit", "mamba_dt_limit"]) ?? [0, .infinity]
+    guard limits.count == 2, limits[0] <= limits[1] else {
+      throw .outOfRange(
+        key: "time_step_limit", expected: "a lower and an upper bound", found: "\(limits)")
+    }
+    return Mamba(
+      width, heads: heads,
+      headSize: try config.size("mamba_head_dim", default: 64, limit: 1 << 14), groups: groups,
+      state: try config.size("ssm_state_size", default: 128, limit: 1 << 16),
+      kernel: try config.size("conv_kernel", "mamba_d_conv", default: 4, limit: 1 << 10),
+      chunk: try config.size("chunk_size", "mamba_chunk_size", default: 128),
+      convolutionBias: try config.optional(anyOf: ["use_conv_bias", "mamba_conv_bias"]) ?? true,
+      eps: eps, stepLimit: (limits[0], limits[1]))
+  }
+
+  private static func experts(
+    _ config: Config, width: Int, _ activation: Activation, isUsed: Bool
+  ) throws(ConfigError) -> Experts? {
+    // How the shared expert is scheduled.
+    config.ignore("moe_shared_expert_overlap")
+    guard isUsed else {
+      config.ignore(
+        "n_routed_experts", "num_local_experts", "num_experts_per_tok", "n_shared_experts",
+        "moe_intermediate_size", "moe_shared_expert_intermediate_size", "moe_latent_size",
+        "n_group", "topk_group", "norm_topk_prob", "routed_scaling_factor")
+      return nil
+    }
+    try config.require("n_shared_experts", 1, because: "the class builds one shared expert")
+    let (count, perToken) = try config.experts(
+      "n_routed_experts", "num_local_experts", default: 8, perTokenDefault: 2)
+    let router = Router(
+      "mixer.gate", .sigmoid, perToken: perToken,
+      isNormalized: try config("norm_topk_prob", default: true),
+      scale: try config("routed_scaling_factor", default: 1),
+      correction: "mixer.gate.e_score_correction_bias",
+      groups: try config.routerGroups(
+        countDefault: 1, keptDefault: 1, experts: count, perToken: perToken))
+    let latent = try config.optionalSize("moe_latent_size")
+    return Experts(
+      width, count: count, inner: try config.size("moe_intermediate_size", default: 7688),
+      activation, router: router, input: .plain("up_proj"), prefix: "mixer.experts",
+      shared: MLP(
+        width, inner: try config.size("moe_shared_expert_intermediate_size", default: 7688),
+        activation, input: .plain("mixer.shared_experts.up_proj"),
+        down: "mixer.shared_experts.down_proj"),
+      latent: latent.map { ($0, "mixer.fc1_latent_proj", "mixer.fc2_latent_proj") })
+  }
+}
