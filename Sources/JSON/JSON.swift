@@ -77,3 +77,10 @@ public struct JSONObject: Hashable, Sendable {
   }
   public func hash(into hasher: inout Hasher) { hasher.combine(values) }
 }
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+  /// The members in the order given; of two with one name the later one counts.
+  public init(dictionaryLiteral members: (String, JSON)...) {
+    for (key, value) in members { self[key] = value }
+  }
+}
