@@ -249,7 +249,8 @@ func indexNamingAFileOutsideTheFolderIsRefused(name: String) throws {
 
 @Test(arguments: [
   ("", nil), ("[]", "weight_map"), ("{}", "weight_map"), (#"{"weight_map":[]}"#, "weight_map"),
-  (#"{"weight_map":{"a":1}}"#, "a"), (#"{"weight_map":{"a":null}}"#, "a"),
+  (#"{"weight_map":{}}"#, "weight_map"), (#"{"weight_map":{"a":1}}"#, "a"),
+  (#"{"weight_map":{"a":null}}"#, "a"),
   (#"{"weight_map":{"a":"m","a":"m"}}"#, nil), (#"{"weight_map":{}} x"#, nil),
 ])
 func indexOfAnotherFormIsRefused(text: String, field: String?) throws {
@@ -261,11 +262,5 @@ func indexOfAnotherFormIsRefused(text: String, field: String?) throws {
     case .indexField(index, let name, _, _)?: #expect(name == field)
     default: Issue.record("\(found)")
     }
-  }
-}
-
-@Test func indexOfNothingIsNoModel() throws {
-  try withFolder([:], index: #"{"weight_map":{}}"#) { url in
-    #expect(faults(url) == [.noWeights(found: [])])
   }
 }
