@@ -220,8 +220,9 @@ func filesAreWrittenAsTheReferenceWritesThem(name: String) throws {
   let harmful = Array(#"0123456789-.,:[]{}"\eE"#.utf8)
   var refused = 0
   try Support.withTemporaryFolder { folder in
-    let url = folder.appending(path: "x.safetensors")
     for round in 0..<2_000 {
+      // Always a new file: overwriting one makes some file systems wait for the disk.
+      let url = folder.appending(path: "\(round).safetensors")
       var content = whole
       switch round % 4 {
       case 0: content.removeLast(1 + random(content.count - 1))
