@@ -76,7 +76,7 @@ import Testing
     let dictionary = "}q\u{0}K\u{1}h\u{0}s."
     let state = "cargparse\nNamespace\n)\u{81}q\u{0}}K\u{1}h\u{0}sb."
     let throughTuple = "]q\u{0}h\u{0}\u{85}a."
-    let longWay = "]q\u{0}]q\u{1}h\u{0}ah\u{1}a0h\u{0}h\u{1}a."
+    let longWay = "]q\u{0}]q\u{1}h\u{0}aa."
     let items = "ccollections\nOrderedDict\n)Rq\u{0}K\u{1}h\u{0}s."
     for bytes in [list, dictionary, state, throughTuple, longWay, items] {
       let error = #expect(throws: PickleError.self) { try Pickles.load(Pickles.raw(bytes)) }
@@ -124,14 +124,14 @@ import Testing
     ")" + String(repeating: "\u{85}", count: 10_000) + ".",
     ")" + String(repeating: "Q", count: 10_000) + ".",
     // Lists opened from outside in, each filled when it already lies in another.
-    "]2" + String(repeating: "]q\u{0}ah\u{0}", count: 10_000) + "0.",
+    "]2" + String(repeating: "]q\u{0}a0h\u{0}", count: 10_000) + "0.",
   ])
   func tenThousandLevelsAreRefused(bytes: String) {
     #expect(throws: PickleError.tooDeep(limit: 1_000)) { try Pickles.load(Pickles.raw(bytes)) }
   }
 
-  @Test func aMillionLevelsAreReleasedWithoutRecursion() {
-    let bytes = Pickles.raw("]2" + String(repeating: "]q\u{0}ah\u{0}", count: 1_000_000) + "0.")
+  @Test func manyLevelsAreReleasedWithoutRecursion() {
+    let bytes = Pickles.raw("]2" + String(repeating: "]q\u{0}a0h\u{0}", count: 300_000) + "0.")
     #expect(throws: PickleError.tooDeep(limit: 1_000)) { try Pickles.load(bytes) }
     // The same chain where nobody holds it at the end.
     let dropped = Array(bytes.dropLast()) + Pickles.raw("0N.")
