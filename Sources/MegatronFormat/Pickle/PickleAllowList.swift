@@ -118,8 +118,12 @@ enum PickleAllowList {
     "megatron.core.rerun_state_machine": [
       "RerunMode", "RerunState", "RerunDiagnostic", "RerunValidationStatus",
     ],
-    "megatron.model.enums": ["ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType"],
-    "megatron.enums": ["ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType"],
+    "megatron.model.enums": [
+      "ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType",
+    ],
+    "megatron.enums": [
+      "ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType",
+    ],
     "signal": ["Signals"],
     "torch.distributed.checkpoint.metadata": ["_MEM_FORMAT_ENCODING"],
     "torch.distributed.checkpoint.planner": ["WriteItemType"],
