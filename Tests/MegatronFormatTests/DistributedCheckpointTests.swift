@@ -61,9 +61,10 @@ import Testing
   func everyTensorOfAPlainCheckpointIsGatheredBitForBit(name: String) throws {
     let checkpoint = try open("formats/" + name)
     try expectEqual(checkpoint, Support.data("formats/\(name).expected.safetensors"))
-    #expect(checkpoint.metadata.paths["opt.x.2.y"] == [
-      .name("opt"), .name("x"), .index(2), .name("y"),
-    ])
+    #expect(
+      checkpoint.metadata.paths["opt.x.2.y"] == [
+        .name("opt"), .name("x"), .index(2), .name("y"),
+      ])
   }
 
   @Test(arguments: bridge)

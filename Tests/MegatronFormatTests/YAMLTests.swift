@@ -101,7 +101,8 @@ import Testing
   @Test func aliasesThatGrowWithoutBoundAreRefused() {
     var text = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
     for level in 1...12 {
-      text += "a\(level): &a\(level) ["
+      text +=
+        "a\(level): &a\(level) ["
         + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n"
     }
     #expect(throws: MegatronError.self) { try parse(text) }

@@ -101,7 +101,9 @@ public struct DistributedTensor: Sendable {
     for slab in slabs(region[axis], parts, axis: axis) {
       var inside = region
       inside[axis] = slab
-      let covering = parts.filter { $0.offsets[axis] < slab.upperBound && end($0, axis) > slab.lowerBound }
+      let covering = parts.filter {
+        $0.offsets[axis] < slab.upperBound && end($0, axis) > slab.lowerBound
+      }
       if covering.count == 1 || slab.count == 1 {
         try gather(inside, covering, axis: axis + 1, into: &result)
       } else if let columns = try columns(inside, covering, axis: axis + 1) {
@@ -121,7 +123,9 @@ public struct DistributedTensor: Sendable {
   private func slabs(_ range: Range<Int>, _ parts: [Part], axis: Int) -> [Range<Int>] {
     var cuts: Set<Int> = [range.lowerBound, range.upperBound]
     for part in parts {
-      for cut in [part.offsets[axis], end(part, axis)] where range.contains(cut) { cuts.insert(cut) }
+      for cut in [part.offsets[axis], end(part, axis)] where range.contains(cut) {
+        cuts.insert(cut)
+      }
     }
     let sorted = cuts.sorted()
     return zip(sorted, sorted.dropFirst()).map { $0..<$1 }

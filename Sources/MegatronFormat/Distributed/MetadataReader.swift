@@ -116,8 +116,9 @@ struct MetadataReader {
       faults.append(.withoutChunk(key: key, offsets: nil))
     }
     for key in chunkStorages.keys.sorted() {
-      for offsets in (chunkStorages[key] ?? [:]).keys.sorted(by: { $0.lexicographicallyPrecedes($1) })
-      {
+      for offsets in (chunkStorages[key] ?? [:]).keys.sorted(by: {
+        $0.lexicographicallyPrecedes($1)
+      }) {
         faults.append(.withoutChunk(key: key, offsets: offsets))
       }
     }

@@ -37,7 +37,7 @@ struct Tiling {
     var origin: [Int] = []
     origin.reserveCapacity(shape.rank)
     visit(boxes.indices.filter { !boxes[$0].sizes.contains(0) }, axis: 0, origin, shape.dimensions)
-    if budget < 0 { return [.tooIrregular(key: key, chunks: boxes.count)] }
+    if faults.isEmpty, budget < 0 { return [.tooIrregular(key: key, chunks: boxes.count)] }
     return faults
   }
 
@@ -67,7 +67,7 @@ struct Tiling {
     var next = 0
     var position = 0
     var current: [Int] = []
-    while position < shape[axis], budget >= 0 {
+    while position < shape[axis], budget >= 0, faults.count < Self.faultLimit {
       // The boxes that cover `position`, and where the first of them ends or another begins.
       current.removeAll { boxes[$0].offsets[axis] + boxes[$0].sizes[axis] <= position }
       while next < sorted.count, boxes[sorted[next]].offsets[axis] <= position {
