@@ -19,8 +19,6 @@ public enum MegatronError: Error, Sendable {
   case wrongItem(file: String, offset: Int, key: String, expected: String, found: String)
   /// The file was written with the SAFETENSORS option of PyTorch's writer.
   case safetensorsItem(file: String, key: String)
-  /// The bytes of a record do not have the checksum that was stored with them.
-  case damagedItem(file: String, offset: Int, key: String, record: String)
   case wrongRegion(key: String, region: [Range<Int>], shape: Shape)
 
   // What a folder is.
@@ -56,9 +54,6 @@ extension MegatronError: CustomStringConvertible {
     case .safetensorsItem(let file, let key):
       "\(file): \(key) was saved with SerializationFormat.SAFETENSORS, which is not read. "
         + "Save the checkpoint with the default, SerializationFormat.TORCH_SAVE."
-    case .damagedItem(let file, let offset, let key, let record):
-      "\(file): the bytes of \(key) (record \(record) of the item at byte \(offset)) do not have "
-        + "the checksum stored with them. Copy the file again."
     case .wrongRegion(let key, let region, let shape):
       "\(key) has the shape \(shape); the region "
         + "\(region.map { "\($0.lowerBound)..<\($0.upperBound)" }) does not lie in it."

@@ -8,7 +8,7 @@ public struct DistributedCheckpoint: Sendable {
   public let folder: String
   public let metadata: DistributedMetadata
   public let tensors: [String: DistributedTensor]
-  private let store: ItemStore
+  let store: ItemStore
   private let objectItems: [String: Int]
 
   /// The names of tensors and objects, in the order of `.metadata`.
@@ -81,7 +81,7 @@ public struct DistributedCheckpoint: Sendable {
       let storage = metadata.objects[key]
       throw .wrongItem(
         file: folder + "/" + (storage?.file ?? ""), offset: storage?.offset ?? 0, key: key,
-        expected: "a list of one object", found: value.kindName)
+        expected: "a list of one object", found: value.kind)
     }
     return list.items[0]
   }

@@ -12,7 +12,7 @@ public struct DistributedWritePlan: Sendable {
     let offsets: [Int]
     let sizes: Shape
     let file: String
-    let length: Int
+    let archive: TorchItem
   }
 
   private struct ItemKind: Hashable {
@@ -24,8 +24,8 @@ public struct DistributedWritePlan: Sendable {
   private var objects: [(key: String, bytes: [UInt8], file: String)] = []
   private var keys: [String] = []
   private var known: [String: Int] = [:]
-  /// An item's length depends on its dtype and sizes only, and laying one out costs something.
-  private var lengths: [ItemKind: Int] = [:]
+  /// What stands around the data depends on its dtype and sizes only: items of a kind share it.
+  private var archives: [ItemKind: TorchItem] = [:]
 
   public init() {}
 
@@ -39,13 +39,21 @@ public struct DistributedWritePlan: Sendable {
   ///   - offsets: the chunk's first element on each axis.
   ///   - sizes: the chunk's shape.
   /// - Returns: the item's index in `DistributedLayout.items`.
+  /// - Throws: `MegatronError.torchFile` for a type that PyTorch does not have.
   @discardableResult
   public mutating func add(
     tensor key: String, dtype: DType, shape: Shape, offsets: [Int], sizes: Shape, file: String
-  ) -> Int {
+  ) throws(MegatronError) -> Int {
     let kind = ItemKind(dtype: dtype, sizes: sizes)
-    let length = lengths[kind] ?? TorchItem(dtype: dtype, shape: sizes).totalLength
-    lengths[kind] = length
+    let archive: TorchItem
+    if let known = archives[kind] {
+      archive = known
+    } else {
+      do throws(TorchFileError) { archive = try TorchItem(dtype: dtype, shape: sizes) } catch {
+        throw .torchFile(error)
+      }
+      archives[kind] = archive
+    }
     if let first = known[key] {
       // The same key must mean the same tensor; a byte object has the index -1.
       precondition(first >= 0 && tensorItems[first].dtype == dtype)
@@ -57,7 +65,7 @@ public struct DistributedWritePlan: Sendable {
     tensorItems.append(
       TensorItem(
         key: key, dtype: dtype, shape: shape, offsets: offsets, sizes: sizes, file: file,
-        length: length))
+        archive: archive))
     return tensorItems.count - 1
   }
 
@@ -94,13 +102,13 @@ public struct DistributedWritePlan: Sendable {
     items.reserveCapacity(tensorItems.count)
     var chunks: [String: [DistributedMetadata.Chunk]] = [:]
     for item in tensorItems {
-      let storage = place(item.length, in: item.file)
+      let storage = place(item.archive.totalLength, in: item.file)
       chunks[item.key, default: []].append(
         .init(offsets: item.offsets, sizes: item.sizes.dimensions, storage: storage))
       items.append(
         .init(
           key: item.key, dtype: item.dtype, offsets: item.offsets, sizes: item.sizes,
-          file: item.file, offset: storage.offset))
+          file: item.file, offset: storage.offset, archive: item.archive))
     }
     for item in tensorItems where metadata.tensors[item.key] == nil {
       metadata.tensors[item.key] = .init(
@@ -126,10 +134,9 @@ public struct DistributedLayout: Sendable {
     public let file: String
     /// The archive's first byte in the file.
     public let offset: Int
-
-    /// The archive around the data: prefix, `dataLength` bytes of the chunk at
-    /// `offset + archive.dataOffset`, suffix.
-    public var archive: TorchItem { TorchItem(dtype: dtype, shape: sizes) }
+    /// The archive around the data: its prefix, the chunk's `dataLength` bytes at
+    /// `offset + archive.dataOffset`, its suffix.
+    public let archive: TorchItem
   }
 
   /// A byte object, to be written as it is.

@@ -25,7 +25,7 @@ struct MetadataReader {
       case .dictionary(let root)? = object.state
     else {
       throw .malformedMetadata(
-        file: file, place: "the top", expected: "a Metadata object", found: value.kindName)
+        file: file, place: "the top", expected: "a Metadata object", found: value.kind)
     }
     self.root = root
   }
@@ -108,7 +108,7 @@ struct MetadataReader {
     if items.isEmpty { return }
     throw .unsupportedTransforms(
       file: file, key: key,
-      names: items.map { if case .string(let name) = $0 { name } else { $0.kindName } })
+      names: items.map { if case .string(let name) = $0 { name } else { $0.kind } })
   }
 
   private mutating func reportLeftOverStorages() {
@@ -195,8 +195,9 @@ struct MetadataReader {
     var result: [Int] = []
     result.reserveCapacity(items.count)
     for item in items {
-      guard case .integer(let number) = item, number >= 0 else {
-        throw wrong(key, expected: "sizes that are not negative", item)
+      guard let number = item.integer else { throw wrong(key, expected: "sizes", item) }
+      guard number >= 0 else {
+        throw malformed(key, expected: "sizes that are not negative", found: "\(number)")
       }
       result.append(number)
     }
@@ -254,32 +255,10 @@ struct MetadataReader {
   }
 
   private func wrong(_ place: String, expected: String, _ found: PickleValue?) -> MegatronError {
-    malformed(place, expected: expected, found: found?.kindName ?? "nothing")
+    malformed(place, expected: expected, found: found?.kind ?? "nothing")
   }
 
   private func malformed(_ place: String, expected: String, found: String) -> MegatronError {
     .malformedMetadata(file: file, place: place, expected: expected, found: found)
-  }
-}
-
-extension PickleValue {
-  /// What kind of value this is, for messages.
-  var kindName: String {
-    switch self {
-    case .none: "None"
-    case .bool(let value): value ? "True" : "False"
-    case .integer(let value): "\(value)"
-    case .bigInteger: "a very large integer"
-    case .float(let value): "\(value)"
-    case .string(let value): "the text \"\(value.prefix(60))\""
-    case .bytes: "bytes"
-    case .tuple: "a tuple"
-    case .list: "a list"
-    case .dictionary: "a dictionary"
-    case .set: "a set"
-    case .global(let module, let name): "\(module).\(name)"
-    case .object(let object): "an object of \(object.module).\(object.name)"
-    case .persistent: "a storage"
-    }
   }
 }

@@ -25,7 +25,7 @@ extension RunFolder {
     }
     guard case .dictionary(let fields) = value else {
       throw .malformedFile(
-        file: path, place: "the top", expected: "a dictionary", found: value.kindName)
+        file: path, place: "the top", expected: "a dictionary", found: value.kind)
     }
     return fields
   }

@@ -28,7 +28,7 @@ public struct TrainState: Equatable, Sendable {
     } catch { throw .torchFile(error) }
     guard case .dictionary(let fields) = value else {
       throw .malformedFile(
-        file: path, place: "the top", expected: "a dictionary", found: value.kindName)
+        file: path, place: "the top", expected: "a dictionary", found: value.kind)
     }
     let reader = FieldReader(path: path, zip: zip, fields: fields)
     guard let step = try reader.number("step").map(Int.init(exactly:)) ?? nil, step >= 0 else {
