@@ -21,7 +21,7 @@ public struct HuggingFaceModel: Sendable {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
     let found = try Registry.blueprint(configuration, isStrict: isStrict)
-    architecture = found.name
+    architecture = configuration["architectures"]?.array?.first?.string ?? ""
     blueprint = found.blueprint
     let hasWeights = (Paths.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
       || Paths.exists("\(folder)/\(ShardedFolder.indexName)")
@@ -32,18 +32,17 @@ public struct HuggingFaceModel: Sendable {
   public static func configuration(in folder: String) throws -> JSONObject {
     let path = "\(folder)/config.json"
     guard Paths.isFile(path) else { throw ConversionError.missingConfiguration(folder: folder) }
+    let bytes = try InputFile(path).readAll()
+    let json: JSON
     do throws(JSONError) {
-      let bytes: [UInt8]
-      do { bytes = try InputFile(path).readAll() } catch {
-        throw JSONError.syntax(offset: 0, expected: "a readable file")
-      }
-      guard let object = try JSON(parsing: bytes, allowingNonFinite: true).object else {
-        throw JSONError.syntax(offset: 0, expected: "an object")
-      }
-      return object
+      json = try JSON(parsing: bytes, allowingNonFinite: true)
     } catch {
       throw ConversionError.badConfiguration(path: path, reason: "\(error)")
     }
+    guard let object = json.object else {
+      throw ConversionError.badConfiguration(path: path, reason: "it must hold one JSON object.")
+    }
+    return object
   }
 
   /// The files beside the weights: configuration, tokenizer, templates, code, licence.

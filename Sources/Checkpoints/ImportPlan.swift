@@ -155,7 +155,7 @@ private struct ImportBuilder {
     for chunk in chunks {
       rankBytes[chunk.rank, default: 0] += chunk.shard.sizes.count * chunk.target.byteWidth
     }
-    let empty = TorchItem.emptyState
+    let empty = try CommonState.emptyExtraState()
     for state in extraStates {
       plan.add(
         object: state.key, bytes: empty, file: DistributedWritePlan.fileName(rank: state.rank))
@@ -167,7 +167,7 @@ private struct ImportBuilder {
       let files = min(8, max(1, total / Self.fileBytes))
       let part = min(files - 1, written[chunk.rank, default: 0] * files / max(1, total))
       written[chunk.rank, default: 0] += bytes
-      plan.add(
+      try plan.add(
         tensor: chunk.key, dtype: chunk.target, shape: chunk.shape, offsets: chunk.shard.offsets,
         sizes: chunk.shard.sizes,
         file: DistributedWritePlan.fileName(rank: chunk.rank, part: part))
@@ -199,7 +199,7 @@ private struct ImportBuilder {
       model: model, blueprint: blueprint, options: options, dtype: mainType)
     try files.add(to: &transfer, folder: folder, carried: carried)
     transfer.after.append((path: "\(folder)/.metadata", bytes: layout.encodedMetadata()))
-    files.addPointers(to: &transfer, folder: folder)
+    try files.addPointers(to: &transfer, folder: folder)
     return transfer
   }
 

@@ -16,15 +16,11 @@ public struct MegatronModel: Sendable {
   ///
   /// - Throws: `MegatronError`.
   public init(path: String) throws {
-    let run = try RunFolder(path)
-    try self.init(folder: run.distributedFolder(), checkpoint: nil)
-  }
-
-  init(folder: String, checkpoint: DistributedCheckpoint?) throws {
-    self.folder = folder
-    self.checkpoint = try checkpoint ?? DistributedCheckpoint(folder: folder)
+    let run = try RunFolder(resolving: path)
+    folder = run.folder
+    checkpoint = try DistributedCheckpoint(folder: run.weights)
     var tensors: [String: DistributedTensor] = [:]
-    for (key, tensor) in self.checkpoint.tensors where !Self.isTrainingState(key) {
+    for (key, tensor) in checkpoint.tensors where !Self.isTrainingState(key) {
       tensors[Self.bareKey(key)] = tensor
     }
     self.tensors = tensors

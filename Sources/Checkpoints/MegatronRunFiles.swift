@@ -19,8 +19,8 @@ struct MegatronRunFiles {
     for name in model.tokenizerFiles {
       transfer.copies.append((path: "\(folder)/tokenizer/\(name)", from: "\(model.folder)/\(name)"))
     }
-    transfer.before.append((path: "\(folder)/common.pt", bytes: CommonState.bytes(iteration: 0)))
-    transfer.before.append((path: "\(folder)/train_state.pt", bytes: TrainState().encoded()))
+    transfer.before.append((path: "\(folder)/common.pt", bytes: CommonState.encoded(iteration: 0)))
+    transfer.before.append((path: "\(folder)/train_state.pt", bytes: try TrainState().encoded()))
     transfer.before.append(
       (path: "\(folder)/run_config.yaml", bytes: Array(try runConfig().dumped().utf8)))
     guard let weights = model.weights else { return }
@@ -51,9 +51,9 @@ struct MegatronRunFiles {
   }
 
   /// Adds the files that make the folder a checkpoint, which come last.
-  func addPointers(to transfer: inout Transfer, folder: String) {
+  func addPointers(to transfer: inout Transfer, folder: String) throws {
     transfer.after.append((path: "\(folder)/metadata.json", bytes: BackendMetadata.bytes))
-    transfer.after.append((path: "latest_train_state.pt", bytes: TrainState().encoded()))
+    transfer.after.append((path: "latest_train_state.pt", bytes: try TrainState().encoded()))
     transfer.after.append(
       (path: "latest_checkpointed_iteration.txt", bytes: RunFolder.trackerBytes(iteration: 0)))
   }
@@ -61,6 +61,6 @@ struct MegatronRunFiles {
   /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
   private func runConfig() throws -> YAMLValue {
     let arguments = MegatronArguments(blueprint, dtype: dtype, sizes: options.sizes)
-    return try RunConfig.value(model: YAMLValue(arguments.model), tokenizer: model.folder)
+    return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: model.folder)
   }
 }

@@ -1,3 +1,4 @@
+import JSON
 import MegatronFormat
 
 /// Megatron-Bridge's `run_config.yaml`: the model's section, and everything else as Bridge 0.6.0 defaults it.
@@ -304,4 +305,21 @@ enum RunConfig {
       test_mode: false
       validation_set_names: null
     """
+}
+
+extension YAMLValue {
+  /// The same value as a JSON text would hold it.
+  init(_ json: JSON) {
+    switch json {
+    case .null: self = .null
+    case .bool(let value): self = .bool(value)
+    case .integer(let value): self = .integer(value)
+    case .number(let value): self = .number(value)
+    case .string(let value): self = .string(value)
+    case .array(let items): self = .list(items.map(YAMLValue.init))
+    case .object(let object):
+      self = .map(
+        YAMLMap(object.members.map { .init(key: .string($0.key), value: YAMLValue($0.value)) }))
+    }
+  }
 }

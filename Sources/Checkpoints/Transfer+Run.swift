@@ -176,7 +176,7 @@ private final class Worker {
       _ = try move(runs, task, to: output, at: task.offset, checksums: false)
       return
     }
-    let item = TorchItem(dtype: task.target, shape: shape)
+    let item = try TorchItem(dtype: task.target, shape: shape)
     let start = task.offset + item.dataOffset
     try output.write(item.prefix, at: task.offset)
     let crc = try move(runs, task, to: output, at: start, checksums: true)
