@@ -89,7 +89,9 @@ public struct Coverage: Sendable {
   func description(in place: String) -> String {
     var lines = ["\(place) does not hold the tensors its configuration describes."]
     lines += missing.map { "  missing: \($0)" }
-    lines += wrongShape.map { "  wrong shape: \($0.name), expected \($0.expected), found \($0.found)" }
+    lines += wrongShape.map {
+      "  wrong shape: \($0.name), expected \($0.expected), found \($0.found)"
+    }
     lines += extra.map { "  not known: \($0)" }
     lines.append(
       "Check that config.json belongs to these weights; --not-strict converts what is there.")

@@ -70,7 +70,11 @@ struct StoredTensors: Sendable {
       }
     }
     if !missingPredictors.isEmpty {
-      if origins.isEmpty || blueprint.slots.contains(where: { $0.isPredictor && origins[$0.slot.parts[0].name] != nil }) {
+      if origins.isEmpty
+        || blueprint.slots.contains(where: {
+          $0.isPredictor && origins[$0.slot.parts[0].name] != nil
+        })
+      {
         coverage.missing += missingPredictors
       } else {
         notes.append("The checkpoint has no multi-token predictors; exported without.")

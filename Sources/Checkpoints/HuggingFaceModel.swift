@@ -23,15 +23,16 @@ public struct HuggingFaceModel: Sendable {
     let found = try Registry.blueprint(configuration, isStrict: isStrict)
     architecture = configuration["architectures"]?.array?.first?.string ?? ""
     blueprint = found.blueprint
-    let hasWeights = (Paths.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
-      || Paths.exists("\(folder)/\(ShardedFolder.indexName)")
+    let hasWeights =
+      (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
+      || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
     weights = hasWeights ? try ShardedFolder(folder) : nil
   }
 
   /// config.json as it stands.
   public static func configuration(in folder: String) throws -> JSONObject {
     let path = "\(folder)/config.json"
-    guard Paths.isFile(path) else { throw ConversionError.missingConfiguration(folder: folder) }
+    guard Folder.isFile(path) else { throw ConversionError.missingConfiguration(folder: folder) }
     let bytes = try InputFile(path).readAll()
     let json: JSON
     do throws(JSONError) {
@@ -47,8 +48,8 @@ public struct HuggingFaceModel: Sendable {
 
   /// The files beside the weights: configuration, tokenizer, templates, code, licence.
   public var sideFiles: [String] {
-    (Paths.entries(folder) ?? []).filter { name in
-      Paths.isFile("\(folder)/\(name)") && !name.hasPrefix(".") && !Self.isWeights(name)
+    (Folder.entries(folder) ?? []).filter { name in
+      Folder.isFile("\(folder)/\(name)") && !name.hasPrefix(".") && !Self.isWeights(name)
     }
   }
 

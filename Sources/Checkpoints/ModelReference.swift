@@ -18,7 +18,7 @@ public struct ModelReference: Sendable {
   ///
   /// - Throws: `ConversionError.modelNotFound` with every place looked at, `.badReference`.
   public func folder() throws(ConversionError) -> String {
-    if !text.hasPrefix("hf://"), Paths.isFolder(text) { return Paths.absolute(text) }
+    if !text.hasPrefix("hf://"), Folder.isFolder(text) { return Folder.absolute(text) }
     var name = text.hasPrefix("hf://") ? String(text.dropFirst(5)) : text
     var revision = revision
     if let at = name.lastIndex(of: "@") {
@@ -29,13 +29,13 @@ public struct ModelReference: Sendable {
     let isPlain = (1...2).contains(parts.count) && parts.allSatisfy(Self.isPlainName)
     guard isPlain, revision.map({ !$0.contains("..") && !$0.hasPrefix("/") }) ?? true else {
       if text.hasPrefix("/") || text.hasPrefix(".") || text.hasPrefix("~") {
-        throw .modelNotFound(reference: text, looked: [Paths.absolute(text)])
+        throw .modelNotFound(reference: text, looked: [Folder.absolute(text)])
       }
       throw .badReference(text)
     }
     let repository = Self.cache() + "/models--" + parts.joined(separator: "--")
     let wanted = revision ?? "main"
-    var looked = [Paths.absolute(text), "\(repository)/refs/\(wanted)"]
+    var looked = [Folder.absolute(text), "\(repository)/refs/\(wanted)"]
     var commits = [wanted]
     if let bytes = try? InputFile("\(repository)/refs/\(wanted)").readAll() {
       let commit = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
@@ -43,7 +43,7 @@ public struct ModelReference: Sendable {
     }
     for commit in commits {
       let snapshot = "\(repository)/snapshots/\(commit)"
-      if Paths.isFolder(snapshot) { return snapshot }
+      if Folder.isFolder(snapshot) { return snapshot }
       looked.append(snapshot)
     }
     throw .modelNotFound(reference: name, looked: looked)
@@ -63,8 +63,9 @@ public struct ModelReference: Sendable {
   }
 
   private static func isPlainName(_ name: Substring) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && name.allSatisfy {
-      $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0))
-    }
+    !name.isEmpty && name != "." && name != ".."
+      && name.allSatisfy {
+        $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0))
+      }
   }
 }

@@ -29,7 +29,7 @@ struct SourceRecord: Sendable {
   }
 
   init(_ weights: ShardedFolder) {
-    files = weights.files.map { File(name: Paths.name($0.path), header: $0.header) }
+    files = weights.files.map { File(name: Folder.name($0.path), header: $0.header) }
     index = weights.indexBytes
   }
 
@@ -59,7 +59,7 @@ struct SourceRecord: Sendable {
   /// - Throws: `ConversionError.badConfiguration` if it is there but damaged.
   static func read(from iteration: String) throws -> SourceRecord? {
     let path = "\(iteration)/\(folder)/\(layoutName)"
-    guard Paths.isFile(path) else { return nil }
+    guard Folder.isFile(path) else { return nil }
     func damaged() -> ConversionError {
       .badConfiguration(
         path: path, reason: "the file is damaged; delete it to export into new shards.")
@@ -83,6 +83,6 @@ struct SourceRecord: Sendable {
     let carried = "\(iteration)/\(folder)/\(carriedName)"
     return SourceRecord(
       files: files, index: object["index"]?.string.map { Array($0.utf8) },
-      carried: Paths.isFile(carried) ? try SafeTensorsFile(carried) : nil)
+      carried: Folder.isFile(carried) ? try SafeTensorsFile(carried) : nil)
   }
 }

@@ -10,6 +10,12 @@ extension Transfer {
   /// Small enough that checksumming finds in the cache what reading left there.
   static let window = 1 << 20
 
+  /// Runs at least this long that need neither checksum nor conversion are copied by the kernel.
+  static let kernelRun = 256 << 10
+
+  /// The bytes copied by the kernel between two looks at whether to stop.
+  static let kernelStep = 16 << 20
+
   /// The most memory `workers` workers use for their buffers.
   public static func memory(workers: Int) -> Int { workers * 2 * window }
 
@@ -21,7 +27,7 @@ extension Transfer {
   /// - Throws: the first error of any worker, or `ConversionError.interrupted`.
   public func run(in folder: String, workers: Int, progress: TransferProgress) throws {
     for path in files.map(\.path) + (before + after).map(\.path) + copies.map(\.path) {
-      try Paths.makeFolder(Paths.parent("\(folder)/\(path)"))
+      try Folder.create(Folder.parent("\(folder)/\(path)"))
     }
     for (path, bytes) in before { try Self.write(bytes, to: "\(folder)/\(path)") }
     let outputs = try files.map { try OutputFile(creating: "\(folder)/\($0.path)") }
@@ -63,7 +69,7 @@ extension Transfer {
   /// The error that says what was needed, if this one says that the disk is full.
   private func fullDisk(_ error: FileError, folder: String) -> FileError? {
     guard case .cannotWrite(let path, _, ENOSPC) = error else { return nil }
-    return .diskFull(path: path, needed: totalBytes, available: Paths.freeBytes(folder) ?? 0)
+    return .diskFull(path: path, needed: totalBytes, available: Folder.freeBytes(folder) ?? 0)
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
@@ -173,7 +179,11 @@ private final class Worker {
         tensor: task.name, expected: task.count * task.source.byteWidth, found: runs.byteCount)
     }
     guard let shape = task.archive else {
-      _ = try move(runs, task, to: output, at: task.offset, checksums: false)
+      if task.source == task.target {
+        try copy(runs, to: output, at: task.offset)
+      } else {
+        _ = try move(runs, task, to: output, at: task.offset, checksums: false)
+      }
       return
     }
     let item = try TorchItem(dtype: task.target, shape: shape)
@@ -181,6 +191,40 @@ private final class Worker {
     try output.write(item.prefix, at: task.offset)
     let crc = try move(runs, task, to: output, at: start, checksums: true)
     try output.write(item.suffix(crc32: crc), at: start + task.byteCount)
+  }
+
+  /// Copies bytes that need neither checksum nor conversion: long runs inside the kernel, others
+  /// through the buffer.
+  private func copy(_ runs: ByteRuns, to output: OutputFile, at start: Int) throws {
+    var position = 0
+    for (range, run) in runs.placed where run.count == 1 && run.length >= Transfer.kernelRun {
+      guard let file = run.file else { continue }
+      try gather(runs, position..<range.lowerBound, to: output, at: start)
+      position = range.lowerBound
+      while position < range.upperBound {
+        if progress.isCancelled { throw ConversionError.interrupted }
+        let from = run.offset + position - range.lowerBound
+        let count = min(Transfer.kernelStep, range.upperBound - position)
+        let copied = try output.copy(from: file, from..<from + count, to: start + position)
+        progress.add(copied)
+        position += copied
+        // Two file systems that cannot copy between them: the buffer takes the rest.
+        if copied < count { break }
+      }
+    }
+    try gather(runs, position..<runs.byteCount, to: output, at: start)
+  }
+
+  private func gather(
+    _ runs: ByteRuns, _ range: Range<Int>, to output: OutputFile, at start: Int
+  ) throws {
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: Transfer.window) {
+      if progress.isCancelled { throw ConversionError.interrupted }
+      let count = min(Transfer.window, range.upperBound - first)
+      try buffer.fill(runs.slice(first..<first + count))
+      try buffer.write(0..<count, to: output, at: start + first)
+      progress.add(count)
+    }
   }
 
   /// Moves the bytes window by window; returns their CRC-32 if asked to.

@@ -82,7 +82,7 @@ public struct Transfer: Sendable {
   /// All bytes that will be written.
   public var totalBytes: Int {
     files.reduce(0) { $0 + $1.size } + (before + after).reduce(0) { $0 + $1.bytes.count }
-      + copies.reduce(0) { $0 + (Paths.size($1.from) ?? 0) }
+      + copies.reduce(0) { $0 + (Folder.size($1.from) ?? 0) }
   }
 }
 

@@ -82,6 +82,11 @@ public struct ByteRuns: Sendable {
     visit(0, first)
   }
 
+  /// The runs with the range each fills in the concatenation.
+  public var placed: [(range: Range<Int>, run: ByteRun)] {
+    zip(starts, runs).map { ($0..<$0 + $1.byteCount, $1) }
+  }
+
   public mutating func append(_ run: ByteRun) {
     guard run.byteCount > 0 else { return }
     byteCount += run.byteCount

@@ -46,7 +46,9 @@ public final class OutputFile: Sendable {
   ///
   /// - Returns: the number of bytes copied; fewer than asked where the file systems cannot do it,
   ///   and the caller then copies the rest through a buffer.
-  func copy(from source: InputFile, _ range: Range<Int>, to offset: Int) throws(FileError) -> Int {
+  public func copy(from source: InputFile, _ range: Range<Int>, to offset: Int) throws(FileError)
+    -> Int
+  {
     var done = 0
     while done < range.count {
       let count = clinux_copy_file_range(
