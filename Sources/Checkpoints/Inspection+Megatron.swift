@@ -10,7 +10,7 @@ extension Inspection {
     case .legacyTorch: try self.init(legacy: run)
     case .zarr: try self.init(zarr: run)
     }
-    if run.folder != run.path { add("checkpoint", "folder", .string(Paths.name(run.folder))) }
+    if run.folder != run.path { add("checkpoint", "folder", .string(Folder.name(run.folder))) }
     let state = try run.trainState()
     add("iteration", "iteration", (run.iteration ?? state?.step).map { .integer($0) })
     if let state, state.consumedTrainSamples > 0 {
@@ -37,7 +37,7 @@ extension Inspection {
       }
     self.init(path: run.path, format: format, title: title, tensors: TensorSet(checkpoint))
     files = checkpoint.metadata.files.map {
-      File(name: $0, bytes: Paths.size("\(run.weights)/\($0)") ?? 0)
+      File(name: $0, bytes: Folder.size("\(run.weights)/\($0)") ?? 0)
     }
     objects = checkpoint.objectKeys
     addTensorFacts()
@@ -45,14 +45,14 @@ extension Inspection {
 
   private init(legacy run: RunFolder) throws {
     var found: [TensorSet.Tensor] = []
-    let ranks = (Paths.entries(run.folder) ?? []).filter { $0.hasPrefix("mp_rank_") }
+    let ranks = (Folder.entries(run.folder) ?? []).filter { $0.hasPrefix("mp_rank_") }
     var files: [File] = []
     for rank in ranks {
       let names = ["model_optim_rng.pt", "model_rng.pt"]
       for name in names {
         let path = "\(run.folder)/\(rank)/\(name)"
-        guard Paths.isFile(path) else { continue }
-        files.append(File(name: "\(rank)/\(name)", bytes: Paths.size(path) ?? 0))
+        guard Folder.isFile(path) else { continue }
+        files.append(File(name: "\(rank)/\(name)", bytes: Folder.size(path) ?? 0))
         found += try TensorSet(try TorchFile(path: path)).renamed { "\(rank)/\($0)" }.tensors
       }
     }
@@ -72,9 +72,9 @@ extension Inspection {
   private init(zarr run: RunFolder) throws {
     var found: [TensorSet.Tensor] = []
     var objects: [String] = []
-    for name in Paths.entries(run.folder) ?? [] where Paths.isFolder("\(run.folder)/\(name)") {
+    for name in Folder.entries(run.folder) ?? [] where Folder.isFolder("\(run.folder)/\(name)") {
       let path = "\(run.folder)/\(name)/.zarray"
-      guard Paths.isFile(path) else {
+      guard Folder.isFile(path) else {
         if name.contains("_extra_state") { objects.append(name) }
         continue
       }
@@ -85,7 +85,7 @@ extension Inspection {
         throw ConversionError.badConfiguration(
           path: path, reason: "it is not an array's description as zarr 2 writes it.")
       }
-      let chunks = (Paths.entries("\(run.folder)/\(name)") ?? []).filter { !$0.hasPrefix(".") }
+      let chunks = (Folder.entries("\(run.folder)/\(name)") ?? []).filter { !$0.hasPrefix(".") }
       guard Shape(shape).checkedByteCount(dtype) != nil else {
         throw ConversionError.badConfiguration(
           path: path, reason: "its shape \(Shape(shape)) is impossible.")
@@ -156,7 +156,7 @@ extension Inspection {
       return
     }
     let model = "\(run.folder)/context/model.yaml"
-    if Paths.isFile(model) {
+    if Folder.isFile(model) {
       let yaml = try YAMLValue(parsing: InputFile(model).readAll(), file: model)
       architecture = yaml["_target_"]?.string
       addModel(yaml["config"])
@@ -194,9 +194,9 @@ extension RunFolder {
   fileprivate func arguments() throws -> PickleDictionary? {
     var state: PickleDictionary?
     if format == .legacyTorch {
-      let rank = (Paths.entries(folder) ?? []).first { $0.hasPrefix("mp_rank_") }
+      let rank = (Folder.entries(folder) ?? []).first { $0.hasPrefix("mp_rank_") }
       let path = "\(folder)/\(rank ?? "")/model_optim_rng.pt"
-      if Paths.isFile(path) { state = try TorchFile(path: path).pickle().dictionary }
+      if Folder.isFile(path) { state = try TorchFile(path: path).pickle().dictionary }
     } else if format != .plainDCP {
       state = try commonState()
     }

@@ -77,7 +77,7 @@ extension Inspection {
       let file = try SafeTensorsFile(path)
       self.init(
         path: path, format: "safetensors", title: "safetensors file", tensors: TensorSet(file))
-      files = [File(name: Paths.name(path), bytes: file.file.size)]
+      files = [File(name: Folder.name(path), bytes: file.file.size)]
       parameters = Self.elements(tensors)
       for (name, value) in file.header.metadata { add("metadata \(name)", name, .string(value)) }
     case .torch(let path): try self.init(torch: path)
@@ -94,7 +94,7 @@ extension Inspection {
   // MARK: Hugging Face
 
   private init(huggingFace folder: String) throws {
-    let entries = Paths.entries(folder) ?? []
+    let entries = Folder.entries(folder) ?? []
     let hasWeights = entries.contains {
       $0.hasSuffix(".safetensors") || $0 == ShardedFolder.indexName
     }
@@ -102,9 +102,9 @@ extension Inspection {
     self.init(
       path: folder, format: "huggingface", title: "Hugging Face folder",
       tensors: weights.map { TensorSet($0) } ?? TensorSet([]))
-    files = (weights?.files ?? []).map { File(name: Paths.name($0.path), bytes: $0.file.size) }
+    files = (weights?.files ?? []).map { File(name: Folder.name($0.path), bytes: $0.file.size) }
     if weights == nil { notes.append("It has no safetensors weights.") }
-    guard Paths.isFile("\(folder)/config.json") else {
+    guard Folder.isFile("\(folder)/config.json") else {
       notes.append("It has no config.json, so nothing says what model the tensors are.")
       parameters = Self.elements(tensors)
       return
@@ -144,7 +144,7 @@ extension Inspection {
     let file = try TorchFile(path: path)
     self.init(
       path: path, format: "torch_file", title: "file of torch.save", tensors: try TensorSet(file))
-    files = [File(name: Paths.name(path), bytes: Paths.size(path) ?? 0)]
+    files = [File(name: Folder.name(path), bytes: Folder.size(path) ?? 0)]
     let value = try file.pickle()
     switch file {
     case .archive: add("container", "container", .string("zip"))

@@ -16,10 +16,10 @@ public enum StoredThing: Sendable {
   /// - Throws: `ConversionError.modelNotFound`, `.unreadable`, `.notYet`; `MegatronError` for a folder
   ///   that holds none of these.
   public init(_ text: String, revision: String? = nil) throws {
-    if Paths.isFolder(text) {
-      self = try Self.folder(Paths.absolute(text))
-    } else if Paths.exists(text) {
-      self = try Self.file(Paths.absolute(text))
+    if Folder.isFolder(text) {
+      self = try Self.folder(Folder.absolute(text))
+    } else if Folder.exists(text) {
+      self = try Self.file(Folder.absolute(text))
     } else {
       self = .huggingFace(folder: try ModelReference(text, revision: revision).folder())
     }
@@ -33,7 +33,7 @@ public enum StoredThing: Sendable {
   }
 
   private static func folder(_ path: String) throws -> StoredThing {
-    let entries = Paths.entries(path) ?? []
+    let entries = Folder.entries(path) ?? []
     if entries.contains("config.json"), !entries.contains(".metadata") {
       return .huggingFace(folder: path)
     }
@@ -49,9 +49,9 @@ public enum StoredThing: Sendable {
   }
 
   private static func file(_ path: String) throws -> StoredThing {
-    let name = Paths.name(path)
+    let name = Folder.name(path)
     if name == ".metadata" || name.hasSuffix(".distcp") {
-      return try folder(Paths.parent(path))
+      return try folder(Folder.parent(path))
     }
     let file = try InputFile(path)
     let head = try file.read(0..<min(16, file.size))

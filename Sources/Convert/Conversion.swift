@@ -21,7 +21,7 @@ struct Conversion {
   /// Carries the conversion out, or prints what it would do, and reports.
   func run(_ options: DestinationOptions, _ run: RunOptions) throws {
     let workers = try run.workerCount(memory: Transfer.memory)
-    let target = Paths.absolute(destination)
+    let target = Folder.absolute(destination)
     try requireSourcesSafe(target)
     if options.isDryRun {
       report(plan(workers: workers, target: target), json: run.json)
@@ -49,9 +49,9 @@ struct Conversion {
 
   /// Refuses a destination that holds a source, directly or through links.
   private func requireSourcesSafe(_ target: String) throws {
-    guard let real = Paths.resolved(target) else { return }
+    guard let real = Folder.resolved(target) else { return }
     for source in sources {
-      guard let place = Paths.resolved(source) else { continue }
+      guard let place = Folder.resolved(source) else { continue }
       if place == real || place.hasPrefix(real == "/" ? "/" : real + "/") {
         throw CommandError.wouldReplaceSource(destination: target, source: source)
       }
@@ -96,7 +96,7 @@ struct Conversion {
   }
 
   private func plan(workers: Int, target: String) -> Outcome {
-    let free = Paths.freeBytes(Paths.existingAncestor(target))
+    let free = Folder.freeBytes(Folder.existingAncestor(target))
     let read = transfer.tasks.reduce(0) { $0 + $1.count * $1.source.byteWidth }
     var object = common("planned", target, workers)
     object["readBytes"] = .integer(read)
@@ -145,7 +145,7 @@ struct Conversion {
   }
 }
 
-extension Paths {
+extension Folder {
   /// The path without links, of what exists.
   static func resolved(_ path: String) -> String? {
     guard let text = realpath(path, nil) else { return nil }
@@ -155,7 +155,7 @@ extension Paths {
 
   /// The nearest folder above a path, or itself, that exists.
   static func existingAncestor(_ path: String) -> String {
-    var path = Paths.absolute(path)
+    var path = Folder.absolute(path)
     while path != "/", !isFolder(path) { path = parent(path) }
     return path
   }

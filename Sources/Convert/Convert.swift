@@ -37,7 +37,7 @@ import JSON
 
   static func main() {
     Interrupt.shared.start()
-    exit(status(CommandLine.arguments.dropFirst().map { $0 }))
+    Glibc.exit(status(CommandLine.arguments.dropFirst().map { $0 }))
   }
 
   /// Runs the program and returns its exit code.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Tensors
 import MegatronFormat
 
 /// `convert export`: Megatron to Hugging Face.
@@ -44,14 +45,14 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     try RunFolder(resolving: megatronPath).requireDistributed()
     let checkpoint = try MegatronModel(path: megatronPath)
     let plan = try ExportPlan(source, from: checkpoint, ConversionOptions(tensors, layout))
-    let target = Paths.absolute(huggingFacePath)
+    let target = Folder.absolute(huggingFacePath)
     try Conversion(
       name: "export", architecture: source.architecture,
-      sources: [folder, Paths.absolute(megatronPath)], destination: target,
+      sources: [folder, Folder.absolute(megatronPath)], destination: target,
       tensors: plan.transfer.tasks.count, transfer: plan.transfer, notes: plan.notes,
       next: [
         ["convert", "inspect", target],
-        ["convert", "compare", Paths.absolute(megatronPath), target],
+        ["convert", "compare", Folder.absolute(megatronPath), target],
       ]
     ).run(destination, running)
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Tensors
 
 /// `convert import`: Hugging Face to Megatron.
 struct ImportCommand: ParsableCommand, ReportsJSON {
@@ -36,7 +37,7 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
     let plan = try ImportPlan(source, ConversionOptions(tensors, layout))
-    let target = Paths.absolute(megatronPath)
+    let target = Folder.absolute(megatronPath)
     try Conversion(
       name: "import", architecture: source.architecture, sources: [folder], destination: target,
       tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: plan.notes,

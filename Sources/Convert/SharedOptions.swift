@@ -102,6 +102,11 @@ struct LayoutOptions: ParsableArguments {
     }
   }
 
+  var sizes: ParallelSizes {
+    ParallelSizes(
+      tensor: tensor, pipeline: pipeline, expert: expert, expertTensor: expertTensor ?? 1)
+  }
+
   /// Refuses formats that cannot be written yet.
   func requireWritable() throws {
     guard format == .torchDist else { throw CommandError.formatNotWritten(format.rawValue) }
@@ -188,8 +193,6 @@ extension ConversionOptions {
     self.init()
     dtype = tensors.precision.flatMap { DType(torchName: $0.rawValue) }
     isStrict = !tensors.isLenient
-    sizes = ParallelSizes(
-      tensor: layout.tensor, pipeline: layout.pipeline, expert: layout.expert,
-      expertTensor: layout.expertTensor ?? 1)
+    sizes = layout.sizes
   }
 }
