@@ -48,9 +48,10 @@ let package = Package(
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
-    .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "Support"]),
+    .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),
     .testTarget(
-      name: "ArchitecturesTests", dependencies: ["Architectures", "SafeTensors", "Support"]),
+      name: "ArchitecturesTests",
+      dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
   ],

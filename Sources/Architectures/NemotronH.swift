@@ -6,7 +6,8 @@ import Blueprint
 /// Reference: transformers/models/nemotron_h/modeling_nemotron_h.py
 public enum NemotronH: Architecture {
   public static let names = ["NemotronHForCausalLM"]
-  public static let note = "Nemotron-H, Nemotron Nano 2, Nemotron 3; without predictors of further tokens"
+  public static let note =
+    "Nemotron-H, Nemotron Nano 2, Nemotron 3; without predictors of further tokens"
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

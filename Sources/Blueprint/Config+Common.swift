@@ -83,9 +83,14 @@ extension Config {
   public func routerGroups(
     countDefault: Int, keptDefault: Int, experts: Int, perToken: Int
   ) throws(ConfigError) -> Router.Groups? {
-    guard let count: Int = try nullable("n_group", default: countDefault),
-      let kept: Int = try nullable("topk_group", default: keptDefault)
-    else { return nil }
+    let groups: Int? = try nullable("n_group", default: countDefault)
+    let keptGroups: Int? = try nullable("topk_group", default: keptDefault)
+    guard let count = groups, let kept = keptGroups else {
+      guard groups == nil, keptGroups == nil else {
+        throw .contradiction("only one of n_group and topk_group is given")
+      }
+      return nil
+    }
     try check("n_group", count, in: 1...experts)
     try check("topk_group", kept, in: 1...count)
     guard experts % count == 0 else {

@@ -32,12 +32,15 @@ extension Config {
     }
     let base = theta ?? defaultTheta
     guard base > 0, base.isFinite else {
-      throw .outOfRange(key: thetaKeys[0], expected: "a number above 0", found: "\(base)")
+      throw .outOfRange(
+        key: thetaKeys.first(where: has) ?? thetaKeys[0], expected: "a number above 0",
+        found: "\(base)")
     }
     let turning = share ?? partial
     guard turning > 0, turning <= 1 else {
       throw .outOfRange(
-        key: partialKeys[0], expected: "above 0 and at most 1", found: "\(turning)")
+        key: partialKeys.first(where: has) ?? partialKeys[0],
+        expected: "above 0 and at most 1", found: "\(turning)")
     }
     let dimensions = Int(Double(headSize) * turning)
     try checkRotary(dimensions: dimensions, of: headSize, scaling)

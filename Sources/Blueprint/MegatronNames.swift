@@ -11,12 +11,23 @@ public struct MegatronNames: Sendable {
     public var stacksLayers: Bool
     /// Norms inside the following linear layer (Transformer Engine) or as modules of their own.
     public var fusesNorms = true
-    /// All experts under one key with an expert axis, or a key for each expert.
-    public var stacksExperts = true
+    public var experts = ExpertKeys.stacked
     /// The halves of gated layers as keys of their own (`_w`, `_v`).
     public var splitsGates = false
 
     public init(stacksLayers: Bool) { self.stacksLayers = stacksLayers }
+  }
+
+  /// How the keys of routed experts are spelled.
+  public enum ExpertKeys: Hashable, Sendable, CaseIterable {
+    /// `experts.experts.linear_fc1.weight`, all under one key with an expert axis.
+    case stacked
+    /// `experts.experts.3.linear_fc1.weight`.
+    case listed
+    /// `experts.linear_fc1.weight3`, as modules of Transformer Engine hold them.
+    case numbered
+    /// `experts.local_experts.3.linear_fc1.weight`, as modules one for each expert hold them.
+    case local
   }
 
   public let depth: Int
@@ -37,14 +48,15 @@ public struct MegatronNames: Sendable {
 
   /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
   public func spellings(of slot: PlacedSlot) -> [[MegatronPiece]] {
+    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.isMamba
     var dialects: [Dialect] = []
     for stacksLayers in [stacksLayers, !stacksLayers] {
-      for fusesNorms in [true, false] {
-        for stacksExperts in [true, false] {
-          for splitsGates in [false, true] {
+      for fusesNorms in slot.slot.role.isNorm ? [true, false] : [true] {
+        for experts in slot.slot.split.isExpert ? ExpertKeys.allCases : [.stacked] {
+          for splitsGates in hasHalves ? [false, true] : [false] {
             var dialect = Dialect(stacksLayers: stacksLayers)
             dialect.fusesNorms = fusesNorms
-            dialect.stacksExperts = stacksExperts
+            dialect.experts = experts
             dialect.splitsGates = splitsGates
             dialects.append(dialect)
           }
@@ -99,11 +111,13 @@ public struct MegatronNames: Sendable {
     let slot = placed.slot
     let whole = MegatronPiece(
       key: key, lead: lead, rows: 0..<slot.rows, shape: slot.shape, fragments: slot.fragments)
-    if slot.split.isExpert, !dialect.stacksExperts {
+    if slot.split.isExpert {
+      // The halves of stacked experts never have keys of their own.
+      guard dialect.experts != .stacked else { return [whole] }
       return (0..<slot.shape[0]).flatMap { expert in
         let rows = slot.shape[1]
         let piece = MegatronPiece(
-          key: key.replacingExperts(with: "experts.\(expert)"), lead: lead,
+          key: key.naming(expert: expert, dialect.experts), lead: lead,
           rows: expert * rows..<(expert + 1) * rows,
           shape: Shape(Array(slot.shape.dimensions.dropFirst())), fragments: slot.fragments)
         return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
@@ -229,13 +243,36 @@ public struct MegatronPiece: Sendable {
   }
 }
 
+extension Role {
+  fileprivate var isMamba: Bool {
+    switch self {
+    case .mambaIn, .mambaConvolution: true
+    default: false
+    }
+  }
+
+  /// Whether the name depends on where norms are kept.
+  fileprivate var isNorm: Bool {
+    switch self {
+    case .norm, .queryLatentNorm, .keyValueLatentNorm: true
+    default: false
+    }
+  }
+}
+
 extension String {
-  /// `mlp.experts.experts.…` with one expert's number in place of the second word.
-  fileprivate func replacingExperts(with text: String) -> String {
+  /// `…mlp.experts.experts.linear_fc1.weight` for one expert.
+  fileprivate func naming(expert: Int, _ keys: MegatronNames.ExpertKeys) -> String {
     let marker = "experts.experts."
-    guard let start = firstRange(of: marker) else { return self }
-    return String(self[..<start.lowerBound]) + "experts." + text + "."
-      + String(self[start.upperBound...])
+    guard let place = firstRange(of: marker) else { return self }
+    let head = self[..<place.lowerBound]
+    let tail = self[place.upperBound...]
+    return switch keys {
+    case .stacked: self
+    case .listed: "\(head)experts.experts.\(expert).\(tail)"
+    case .numbered: "\(head)experts.\(tail)\(expert)"
+    case .local: "\(head)experts.local_experts.\(expert).\(tail)"
+    }
   }
 
   private func firstRange(of text: String) -> Range<String.Index>? {

@@ -76,7 +76,7 @@ enum PickleAllowList {
     "torch.serialization": ["_get_layout"],
     "pathlib": paths,
     "pathlib._local": paths,
-    "builtins": ["set", "frozenset", "bytes", "bytearray"],
+    "builtins": ["set", "frozenset", "bytes", "bytearray", "getattr"],
     "_codecs": ["encode"],
   ]
 
@@ -118,8 +118,12 @@ enum PickleAllowList {
     "megatron.core.rerun_state_machine": [
       "RerunMode", "RerunState", "RerunDiagnostic", "RerunValidationStatus",
     ],
-    "megatron.model.enums": ["ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType"],
-    "megatron.enums": ["ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType"],
+    "megatron.model.enums": [
+      "ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType",
+    ],
+    "megatron.enums": [
+      "ModelType", "LayerType", "AttnType", "AttnMaskType", "PositionEmbeddingType",
+    ],
     "signal": ["Signals"],
     "torch.distributed.checkpoint.metadata": ["_MEM_FORMAT_ENCODING"],
     "torch.distributed.checkpoint.planner": ["WriteItemType"],

@@ -4,7 +4,7 @@
 /// identity. Reading the bytes back in Python or here gives an equal value. The value must hold no
 /// cycles. What was read with the policy `.inert` may name anything, and Python would run it: such a
 /// value is for looking at, not for writing out again.
-public struct Pickler {
+public struct Pickler: ~Copyable {
   private var output: [UInt8] = []
   private let version: Int
   private var memoCount = 0

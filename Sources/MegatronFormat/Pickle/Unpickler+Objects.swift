@@ -1,4 +1,11 @@
 extension Unpickler {
+  /// GLOBAL: the module and the name stand in two lines.
+  mutating func pushNamedGlobal() throws(PickleError) {
+    let module = try line()
+    let name = try line()
+    try pushGlobal(text(module), text(name))
+  }
+
   mutating func stackGlobal() throws(PickleError) {
     guard case .string(let name) = try pop().value, case .string(let module) = try pop().value
     else { throw .unexpected("STACK_GLOBAL finds no two names", offset: place) }
@@ -36,7 +43,8 @@ extension Unpickler {
       throw .unexpected("the arguments of a call are no tuple", offset: place)
     }
     if let keywords { arguments.append(keywords.value) }
-    let (module, name) = try callee(pop())
+    let function = try pop()
+    let (module, name) = try callee(function)
     if module == "builtins", name == "getattr" { try checkAttribute(arguments) }
     if construction == .reduce, let plain = plainValue(module, name, arguments) {
       switch plain {

@@ -30,7 +30,7 @@ extension Unpickler {
     case .setitem: try setItems(from: stack.count - 2)
     case .setitems: try setItems(from: unmark())
     case .stackGlobal: try stackGlobal()
-    case .global: try pushGlobal(text(line()), text(line()))
+    case .global: try pushNamedGlobal()
     case .reduce: try construct(.reduce)
     case .newobj: try construct(.newObject)
     case .newobjEx: try construct(.newObjectExtended)
@@ -186,7 +186,8 @@ extension Unpickler {
   }
 
   private mutating func setItems(from start: Int) throws(PickleError) {
-    try fill(try take(from: start).values)
+    let values = try take(from: start).values
+    try fill(values)
   }
 
   /// Sets keys and values, which take turns, on the value on top.
@@ -202,6 +203,7 @@ extension Unpickler {
       object.dictionary = target
     default: throw .unexpected("SETITEM works on something other than a dictionary", offset: place)
     }
+    target.items.reserveCapacity(max(target.items.capacity, values.count / 2))
     for index in stride(from: 0, to: values.count, by: 2) {
       target.items.append((values[index], values[index + 1]))
     }

@@ -3,7 +3,7 @@
 /// It calls nothing, imports nothing and knows no class: REDUCE, NEWOBJ and BUILD only write down what
 /// they were given. A few records that stand for plain values (`_codecs.encode` for bytes, `set`) become
 /// those values. Nesting, memo, values and bytes are bounded; text must be UTF-8 without surrogates.
-public struct Unpickler {
+public struct Unpickler: ~Copyable {
   /// How much a pickle may ask for.
   public struct Limits: Sendable {
     /// The deepest nesting; walks over a value recurse that far.
@@ -175,11 +175,12 @@ public struct Unpickler {
     var values: [PickleValue] = []
     values.reserveCapacity(stack.count - start)
     var depth: Int32 = 0
-    for index in start..<stack.count {
-      values.append(stack[index].value)
-      depth = max(depth, stack[index].depth)
+    // Backwards, because what is popped is moved and not copied.
+    while stack.count > start, let slot = stack.popLast() {
+      depth = max(depth, slot.depth)
+      values.append(slot.value)
     }
-    stack.removeSubrange(start...)
+    values.reverse()
     return (values, try deeper(depth))
   }
 

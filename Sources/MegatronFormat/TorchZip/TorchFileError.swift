@@ -6,6 +6,11 @@ public struct TorchPlace: Equatable, Sendable, CustomStringConvertible {
   /// The first byte of the item; 0 for a whole file.
   public let offset: Int
 
+  public init(path: String, offset: Int) {
+    self.path = path
+    self.offset = offset
+  }
+
   public var description: String { offset == 0 ? path : "\(path), item at byte \(offset)" }
 }
 

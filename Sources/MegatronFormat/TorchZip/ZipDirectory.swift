@@ -75,7 +75,8 @@ struct ZipDirectory {
       if locator.number(0, 4) == 0x0706_4B50 {
         let (start, overflow) = bytes.range.lowerBound.addingReportingOverflow(
           locator.number(8, 8))
-        guard !overflow, start >= bytes.range.lowerBound, start <= locatorStart - end64Size else {
+        // Without gaps: else one archive's end could be read with another's directory.
+        guard !overflow, start >= bytes.range.lowerBound, start == locatorStart - end64Size else {
           throw bytes.malformed(locatorStart, "its zip64 end record lies elsewhere")
         }
         let record64 = try bytes.read(start..<start + end64Size)
@@ -91,8 +92,8 @@ struct ZipDirectory {
       }
     }
     let room = limit - bytes.range.lowerBound
-    guard count >= 0, size >= 0, offset >= 0, offset <= room, size <= room - offset else {
-      throw bytes.malformed(end, "its directory lies outside")
+    guard count >= 0, size >= 0, offset >= 0, offset <= room, size == room - offset else {
+      throw bytes.malformed(end, "its directory lies elsewhere")
     }
     let start = bytes.range.lowerBound + offset
     return (start..<start + size, count)

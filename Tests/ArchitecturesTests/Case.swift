@@ -1,0 +1,43 @@
+import Architectures
+import Blueprint
+import Foundation
+import JSON
+import SafeTensors
+import Support
+import Testing
+
+/// A small checkpoint of another program whose architecture is registered.
+struct Case: CustomTestStringConvertible, Sendable {
+  /// `hf/NAME` or `bridge/NAME`.
+  var path: String
+  var folder: URL { Support.data(path + "/hf") }
+  var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+  var testDescription: String { path }
+
+  func configuration() throws -> JSONObject {
+    try readObject(folder.appending(path: "config.json"))
+  }
+
+  func blueprint() throws -> Blueprint {
+    try Registry.blueprint(configuration()).blueprint
+  }
+
+  static let huggingFace = all(in: "hf")
+  static let bridge = all(in: "bridge")
+
+  private static func all(in folder: String) -> [Case] {
+    Support.names(in: folder).map { Case(path: "\(folder)/\($0)") }.filter { item in
+      guard let names = try? item.configuration()["architectures"]?.array,
+        let name = names.first?.string
+      else { return false }
+      return Registry.architecture(named: name) != nil
+    }
+  }
+}
+
+func readObject(_ file: URL) throws -> JSONObject {
+  let json = try JSON(parsing: [UInt8](Data(contentsOf: file)), allowingNonFinite: true)
+  struct NoObject: Error {}
+  guard let object = json.object else { throw NoObject() }
+  return object
+}
