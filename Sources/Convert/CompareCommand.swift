@@ -15,7 +15,7 @@ struct CompareCommand: ParsableCommand, ReportsJSON {
 
       EXAMPLES
         convert compare ./llama ./llama-megatron
-        convert compare run/iter_0000500 run/iter_0001000 --tolerance 1e-3
+        convert compare run/iter_0000500 run/iter_0001000 --tolerance 0.001
         convert compare model.safetensors expected.safetensors --json
       """)
 

@@ -15,17 +15,18 @@ import JSON
       and back gives the same bytes. A result is put in its place only when it is complete.
 
       EXAMPLES
-        convert import --hf-model meta-llama/Llama-3.2-1B --megatron-path ckpt
-        convert export --hf-model meta-llama/Llama-3.2-1B --megatron-path ckpt --hf-path out
-        convert roundtrip --hf-model ./my-model
-        convert inspect ckpt
-        convert compare ckpt ./my-model
+        convert import --hf-model ./llama --megatron-path ./ckpt
+        convert export --hf-model ./llama --megatron-path ./ckpt --hf-path ./out
+        convert roundtrip --hf-model meta-llama/Llama-3.2-1B
+        convert inspect ./ckpt
+        convert compare ./ckpt ./llama
 
       A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \
       hub cache (HF_HUB_CACHE, HF_HOME), where `hf download org/name` puts them.
 
       EXIT CODES
-        0 done, 1 could not be done, 2 wrong usage, 3 a check found a difference, 130 interrupted
+        0 done, 1 could not be done, 2 wrong usage, 3 a check found a difference,
+        130 interrupted
       """,
     version: "0.1.0",
     subcommands: [
@@ -43,7 +44,7 @@ import JSON
   /// Runs the program and returns its exit code.
   static func status(_ arguments: [String]) -> Int32 {
     let command: any ParsableCommand
-    do { command = try parseAsRoot(arguments) } catch { return usage(error) }
+    do { command = try parseAsRoot(arguments) } catch { return usage(error, arguments) }
     return run(command)
   }
 
@@ -54,7 +55,7 @@ import JSON
       return ExitStatus.done
     } catch let code as ExitCode {
       return code.rawValue
-    } catch let error where error is CleanExit || error is ValidationError {
+    } catch let error where error is ValidationError || exitCode(for: error).isSuccess {
       return usage(error)
     } catch ConversionError.interrupted {
       Report.error("Interrupted; nothing was published and what had been written was removed.", label: "")
@@ -69,13 +70,27 @@ import JSON
   }
 
   /// Prints help, or what is wrong with the arguments.
-  private static func usage(_ error: any Error) -> Int32 {
+  private static func usage(_ error: any Error, _ arguments: [String] = []) -> Int32 {
     let text = fullMessage(for: error)
     if exitCode(for: error).isSuccess {
       print(text)
       return ExitStatus.done
     }
-    Report.error(text, label: "")
+    // A misspelt option is also a missing one; its spelling is what the user wants to hear of.
+    let command = configuration.subcommands.first { subcommand in
+      arguments.contains(subcommand.configuration.commandName ?? "")
+    }
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+    if command == nil, let word = arguments.first, !word.hasPrefix("-"),
+      let near = Spelling.nearest(to: word, among: names)
+    {
+      Report.error("Unknown command '\(word)'. Did you mean '\(near)'?")
+    } else if let command, let unknown = Spelling.unknownOption(in: arguments, of: command) {
+      let usage = text.split(separator: "\n").drop { !$0.hasPrefix("Usage:") }
+      Report.error(([unknown] + usage.map(String.init)).joined(separator: "\n"))
+    } else {
+      Report.error(text, label: "")
+    }
     return ExitStatus.usage
   }
 }

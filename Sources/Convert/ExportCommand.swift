@@ -14,26 +14,33 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
       was cut for ranks is found out by itself.
 
       EXAMPLES
-        convert export --hf-model ./llama --megatron-path ./llama-megatron --hf-path ./llama-new
-        convert export --hf-model meta-llama/Llama-3.2-1B --megatron-path run --hf-path out
-        convert export --hf-model ./llama --megatron-path run/iter_0000500 --hf-path out
+        convert export --hf-model ./llama --megatron-path ./run --hf-path ./out
+        convert export --hf-model org/name --megatron-path run --hf-path out
+        convert export --hf-model ./llama --megatron-path run/iter_0000500 \\
+          --hf-path out --overwrite
       """)
 
+  struct Source: ParsableArguments {
+    @Option(
+      name: .customLong("megatron-path"),
+      help: ArgumentHelp(
+        "The checkpoint: a run folder, or one iteration in it.", valueName: "ckpt"))
+    var megatronPath: String
+  }
+
+  struct Place: ParsableArguments {
+    @Option(
+      name: .customLong("hf-path"),
+      help: ArgumentHelp("The new Hugging Face folder.", valueName: "dir"))
+    var huggingFacePath: String
+  }
+
+  @OptionGroup(title: "Checkpoint") var checkpoint: Source
   @OptionGroup(title: "Model") var model: ModelOptions
 
-  @Option(
-    name: .customLong("megatron-path"),
-    help: ArgumentHelp(
-      "The checkpoint: a run folder, or one iteration in it.", valueName: "ckpt"))
-  var megatronPath: String
-
-  @Option(
-    name: .customLong("hf-path"),
-    help: ArgumentHelp("The new Hugging Face folder.", valueName: "dir"))
-  var huggingFacePath: String
-
   @OptionGroup(title: "Tensors") var tensors: TensorOptions
-  @OptionGroup(title: "Layout (recognised by itself; accepted)") var layout: LayoutOptions
+  @OptionGroup(title: "Layout, recognised by itself") var layout: LayoutOptions
+  @OptionGroup(title: "Destination") var place: Place
   @OptionGroup(title: "Destination") var destination: DestinationOptions
   @OptionGroup(title: "Running") var running: RunOptions
 
@@ -42,10 +49,11 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
   func run() throws {
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
+    let megatronPath = checkpoint.megatronPath
     try RunFolder(resolving: megatronPath).requireDistributed()
-    let checkpoint = try MegatronModel(path: megatronPath)
-    let plan = try ExportPlan(source, from: checkpoint, ConversionOptions(tensors, layout))
-    let target = Folder.absolute(huggingFacePath)
+    let stored = try MegatronModel(path: megatronPath)
+    let plan = try ExportPlan(source, from: stored, ConversionOptions(tensors, layout))
+    let target = Folder.absolute(place.huggingFacePath)
     try Conversion(
       name: "export", architecture: source.architecture,
       sources: [folder, Folder.absolute(megatronPath)], destination: target,

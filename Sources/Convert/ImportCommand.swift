@@ -13,20 +13,23 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
 
       EXAMPLES
         convert import --hf-model ./llama --megatron-path ./llama-megatron
-        convert import --hf-model meta-llama/Llama-3.2-1B --megatron-path ckpt --torch-dtype bfloat16
-        convert import --hf-model hf://org/name@v1.0 --megatron-path ckpt --tp 2 --pp 2
+        convert import --hf-model org/name --megatron-path ckpt --torch-dtype float16
+        convert import --hf-model hf://org/name@v1.0 --megatron-path ckpt --tp 2
         convert import --hf-model ./llama --megatron-path ckpt --dry-run
       """)
 
-  @OptionGroup(title: "Model") var model: ModelOptions
+  struct Place: ParsableArguments {
+    @Option(
+      name: .customLong("megatron-path"),
+      help: ArgumentHelp("The folder of the new checkpoint.", valueName: "dir"))
+    var megatronPath: String
+  }
 
-  @Option(
-    name: .customLong("megatron-path"),
-    help: ArgumentHelp("The folder of the new checkpoint.", valueName: "dir"))
-  var megatronPath: String
+  @OptionGroup(title: "Model") var model: ModelOptions
 
   @OptionGroup(title: "Tensors") var tensors: TensorOptions
   @OptionGroup(title: "Layout") var layout: LayoutOptions
+  @OptionGroup(title: "Destination") var place: Place
   @OptionGroup(title: "Destination") var destination: DestinationOptions
   @OptionGroup(title: "Running") var running: RunOptions
 
@@ -37,7 +40,7 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
     let plan = try ImportPlan(source, ConversionOptions(tensors, layout))
-    let target = Folder.absolute(megatronPath)
+    let target = Folder.absolute(place.megatronPath)
     try Conversion(
       name: "import", architecture: source.architecture, sources: [folder], destination: target,
       tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: plan.notes,

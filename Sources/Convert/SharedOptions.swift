@@ -14,7 +14,8 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     name: .customLong("hf-revision"),
-    help: ArgumentHelp("The branch, tag or commit in the hub cache. (default: main)"))
+    help: ArgumentHelp(
+      "The branch, tag or commit in the hub cache. (default: main)", valueName: "revision"))
   var revision: String?
 
   @Flag(
@@ -45,7 +46,8 @@ struct TensorOptions: ParsableArguments {
 
   @Option(
     name: .customLong("torch-dtype"),
-    help: "The type of all floating-point tensors. (default: as in the source)")
+    help: ArgumentHelp(
+      "The type of all floating-point tensors. (default: as in the source)", valueName: "type"))
   var precision: Precision?
 
   @Flag(
