@@ -17,6 +17,7 @@ extension Inspection {
       add("samples consumed", "consumed_train_samples", .integer(state.consumedTrainSamples))
     }
     try addConfiguration(of: run)
+    if run.format != .legacyTorch { addTensorFacts() }
   }
 
   // MARK: Formats
@@ -40,7 +41,6 @@ extension Inspection {
       File(name: $0, bytes: Folder.size("\(run.weights)/\($0)") ?? 0)
     }
     objects = checkpoint.objectKeys
-    addTensorFacts()
   }
 
   private init(legacy run: RunFolder) throws {
@@ -99,7 +99,6 @@ extension Inspection {
       path: run.path, format: "zarr", title: "Megatron checkpoint (zarr)",
       tensors: TensorSet(found))
     self.objects = objects
-    addTensorFacts()
     notes.append("This version looks into this format but does not convert it.")
   }
 
@@ -141,7 +140,7 @@ extension Inspection {
     }
     if weights.contains(where: { $0.contains(".adapter.") }) {
       add("adapter", "adapter", .bool(true))
-      notes.append("It holds the weights of an adapter; merge-lora joins them with their base.")
+      notes.append("It holds an adapter alone, which has to be merged with its base before an export.")
     }
   }
 

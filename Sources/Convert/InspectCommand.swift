@@ -103,10 +103,10 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
     var rows = [("format", inspection.title)]
     if let architecture = inspection.architecture { rows.append(("architecture", architecture)) }
     if let parameters = inspection.parameters {
-      rows.append(("parameters", "\(Format.count(parameters)) (\(Format.short(parameters)))"))
+      rows.append(("parameters", Self.both(parameters)))
     }
     if let active = inspection.activeParameters {
-      rows.append(("met by a token", "\(Format.count(active)) (\(Format.short(active)))"))
+      rows.append(("met by a token", Self.both(active)))
     }
     let count = inspection.tensors.tensors.count
     rows.append(("tensors", "\(Format.count(count)), \(Format.bytes(inspection.tensorBytes))"))
@@ -117,7 +117,10 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
           "\(Format.count(type.tensors, "tensor")), \(Format.bytes(type.bytes))"
         ))
     }
-    rows += inspection.facts.map { ($0.label, $0.value.words) }
+    rows += inspection.facts.map { fact in
+      let bytes = fact.key.hasSuffix("_bytes") ? fact.value.integer : nil
+      return (fact.label, bytes.map(Format.bytes) ?? fact.value.words)
+    }
     rows.append(contentsOf: fileRows(inspection))
     if !inspection.objects.isEmpty {
       rows.append(("other objects", Format.count(inspection.objects.count)))
@@ -130,6 +133,12 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
     }
     lines.append(Report.next(next(inspection)))
     return lines
+  }
+
+  /// A number exactly, and in words where it is large.
+  private static func both(_ number: Int) -> String {
+    number < 1000
+      ? Format.count(number) : "\(Format.count(number)) (\(Format.short(number)))"
   }
 
   private func fileRows(_ inspection: Inspection) -> [(String, String)] {
@@ -157,8 +166,11 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
 
   private func next(_ inspection: Inspection) -> [[String]] {
     let path = inspection.path
+    if inspection.facts.contains(where: { $0.key == "adapter" }) {
+      return [["convert", "inspect", path, "--tensors"]]
+    }
     return switch inspection.format {
-    case "huggingface":
+    case "huggingface" where inspection.architecture != nil:
       [["convert", "import", "--hf-model", path, "--megatron-path", path + "-megatron"]]
     case "torch_dist", "dcp", "nemo2":
       [

@@ -180,8 +180,8 @@ enum CommandError: Error, CustomStringConvertible {
       "The format \(name) cannot be written by this version. "
         + "Leave --format out to write torch_dist, which Megatron-Core and Megatron-Bridge load."
     case .memoryTooSmall(let limit, let workers, let needed):
-      "--max-memory of \(Format.bytes(limit)) is too little: \(Format.count(workers, "worker")) need "
-        + "\(needed) bytes (\(Format.bytes(needed))) for their buffers. Allow that much"
+      "--max-memory of \(Format.bytes(limit)) is too little: the buffers of \(Format.count(workers, "worker")) need "
+        + "\(needed) bytes (\(Format.bytes(needed))). Allow that much"
         + (workers > 1 ? ", or ask for fewer with --workers." : ".")
     case .wouldReplaceSource(let destination, let source):
       "The destination \(destination) holds the source \(source), which would be gone once the result "
