@@ -6,7 +6,7 @@ import Tensors
 ///
 /// A kill at any moment leaves the old destination or the new one. What a killed run left beside the
 /// destination is removed by the next one.
-public struct StagedFolder {
+public struct StagedFolder: Sendable {
   public let destination: String
   /// Where to write until `publish`.
   public let path: String
