@@ -8,75 +8,85 @@ extension Layout {
   ///   - rowBytes: the bytes of one packed row.
   ///   - elementSize: needed only to transpose.
   public func pack(_ parts: [ByteRuns], rowBytes: Int, elementSize: Int) -> ByteRuns {
+    let rows = parts.reduce(0) { $0 + $1.byteCount } / max(1, rowBytes)
+    return pack(rows: 0..<rows, rowBytes: rowBytes, elementSize: elementSize) { parts[$0] }
+  }
+
+  /// A range of packed rows, given a way to get parts; asks only for those it needs.
+  public func pack<Failure: Error>(
+    rows: Range<Int>, rowBytes: Int, elementSize: Int,
+    part: (Int) throws(Failure) -> ByteRuns
+  ) throws(Failure) -> ByteRuns {
+    var packed = ByteRuns()
     switch self {
     case .rows(let segments):
-      if segments.count == 1, segments[0].stride == 1, parts.count == 1 { return parts[0] }
-      var packed = ByteRuns()
+      var start = 0
       for segment in segments {
+        defer { start += segment.count }
+        let lower = max(rows.lowerBound, start) - start
+        let upper = min(rows.upperBound, start + segment.count) - start
+        guard lower < upper else { continue }
         packed.append(
-          parts[segment.part].rows(
-            first: segment.first, count: segment.count, stride: segment.stride, rowBytes: rowBytes))
+          try part(segment.part).rows(
+            first: segment.first + lower * segment.stride, count: upper - lower,
+            stride: segment.stride, rowBytes: rowBytes))
       }
-      return packed
     case .transposed:
-      // The part is [columns, rows] of the packed matrix.
-      return parts[0].transposed(
-        rows: rowBytes / elementSize, rowBytes: parts[0].byteCount / rowBytes * elementSize,
-        elementSize: elementSize)
+      // The part is [columns, rows] of the packed matrix: packed rows are its columns.
+      let whole = try part(0)
+      let partRowBytes = whole.byteCount / rowBytes * elementSize
+      for row in rows {
+        packed.append(
+          whole.columns(row * elementSize..<(row + 1) * elementSize, rowBytes: partRowBytes))
+      }
     }
+    return packed
   }
 
   /// One part's bytes, given the packed tensor's: the inverse of `pack`.
   public func unpack(
     _ packed: ByteRuns, part: Int, rowBytes: Int, elementSize: Int
   ) -> ByteRuns {
+    let rows = packed.byteCount / max(1, rowBytes)
+    return unpack(part: part, rows: rows, rowBytes: rowBytes, elementSize: elementSize) { range in
+      packed.slice(range.lowerBound * rowBytes..<range.upperBound * rowBytes)
+    }
+  }
+
+  /// One part's bytes, given a way to get ranges of packed rows; asks only for those it needs.
+  ///
+  /// - Parameter rows: the number of packed rows.
+  public func unpack<Failure: Error>(
+    part: Int, rows: Int, rowBytes: Int, elementSize: Int,
+    packed: (Range<Int>) throws(Failure) -> ByteRuns
+  ) throws(Failure) -> ByteRuns {
+    var result = ByteRuns()
     switch self {
     case .rows(let segments):
-      if segments.count == 1, segments[0].stride == 1 { return packed }
-      return unpackRows(packed, segments: segments, part: part, rowBytes: rowBytes)
-    case .transposed:
-      return packed.transposed(
-        rows: packed.byteCount / rowBytes, rowBytes: rowBytes, elementSize: elementSize)
-    }
-  }
-
-  private func unpackRows(
-    _ packed: ByteRuns, segments: [Segment], part: Int, rowBytes: Int
-  ) -> ByteRuns {
-    // Where each of the part's segments stands among the packed rows.
-    var placed: [(segment: Segment, row: Int)] = []
-    var row = 0
-    for segment in segments {
-      if segment.part == part { placed.append((segment, row)) }
-      row += segment.count
-    }
-    placed.sort { $0.segment.first < $1.segment.first }
-    var result = ByteRuns()
-    if placed.allSatisfy({ $0.segment.stride == 1 }) {
+      var placed: [(segment: Segment, row: Int)] = []
+      var row = 0
+      for segment in segments {
+        if segment.part == part { placed.append((segment, row)) }
+        row += segment.count
+      }
+      placed.sort { $0.segment.first < $1.segment.first }
+      if placed.allSatisfy({ $0.segment.stride == 1 }) {
+        for (segment, row) in placed { result.append(try packed(row..<row + segment.count)) }
+        return result
+      }
+      // Strided segments interleave: go through the part's rows one by one.
+      var source = [Int](repeating: 0, count: placed.reduce(0) { $0 + $1.segment.count })
       for (segment, row) in placed {
-        result.append(packed.slice(row * rowBytes..<(row + segment.count) * rowBytes))
+        for index in 0..<segment.count {
+          source[segment.first + index * segment.stride] = row + index
+        }
       }
-      return result
-    }
-    // Strided segments interleave: go through the part's rows one by one.
-    let rows = placed.reduce(0) { $0 + $1.segment.count }
-    var source = [Int](repeating: 0, count: rows)
-    for (segment, row) in placed {
-      for index in 0..<segment.count {
-        source[segment.first + index * segment.stride] = row + index
+      for row in source { result.append(try packed(row..<row + 1)) }
+    case .transposed:
+      let whole = try packed(0..<rows)
+      for column in stride(from: 0, to: rowBytes, by: elementSize) {
+        result.append(whole.columns(column..<column + elementSize, rowBytes: rowBytes))
       }
-    }
-    for row in source { result.append(packed.slice(row * rowBytes..<(row + 1) * rowBytes)) }
-    return result
-  }
-}
-
-extension ByteRuns {
-  /// The matrix with rows and columns exchanged.
-  fileprivate func transposed(rows: Int, rowBytes: Int, elementSize: Int) -> ByteRuns {
-    var result = ByteRuns()
-    for column in stride(from: 0, to: rowBytes, by: elementSize) {
-      result.append(columns(column..<column + elementSize, rowBytes: rowBytes))
     }
     return result
   }

@@ -85,7 +85,7 @@ public struct MegatronNames: Sendable {
   // MARK: - Keys
 
   /// What stands before the module's name, likeliest first.
-  private func prefixes(
+  func prefixes(
     _ section: PlacedSlot.Section, _ dialect: Dialect
   ) -> [(key: String, lead: [MegatronPiece.Axis])] {
     switch section {
@@ -134,7 +134,7 @@ public struct MegatronNames: Sendable {
   // MARK: - Modules
 
   /// The module and parameter name below the layer, likeliest first.
-  private func modules(
+  func modules(
     _ role: Role, _ section: PlacedSlot.Section, _ dialect: Dialect
   ) -> [String] {
     switch role {

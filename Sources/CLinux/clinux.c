@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-ssize_t clinux_copy_file_range(int source, off_t from, int target, off_t to, size_t count) {
-  return copy_file_range(source, &from, target, &to, count, 0);
-}
-
 int clinux_start_flushing(int descriptor, off_t offset, off_t count) {
   return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
 }

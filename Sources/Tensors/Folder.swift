@@ -23,14 +23,7 @@ public enum Folder {
     guard rename(path, final) == 0 else {
       throw .cannotChange(path: path, action: "rename to \(final)", errno: errno)
     }
-    let folder = final.lastIndex(of: "/").map { String(final[...$0]) } ?? "."
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .cannotOpen(path: folder, errno: errno) }
-    defer { close(descriptor) }
-    // Some file systems cannot flush a folder, and then do not need it.
-    guard fsync(descriptor) == 0 || errno == EINVAL else {
-      throw .cannotWrite(path: folder, offset: 0, errno: errno)
-    }
+    try flush(final.contains("/") ? parent(final) : ".")
   }
 
   /// Removes a file; one that is not there is no error.

@@ -42,29 +42,6 @@ public final class OutputFile: Sendable {
     }
   }
 
-  /// Lets the kernel copy a range of another file here, without passing it through this process.
-  ///
-  /// - Returns: the number of bytes copied; fewer than asked where the file systems cannot do it,
-  ///   and the caller then copies the rest through a buffer.
-  func copy(from source: InputFile, _ range: Range<Int>, to offset: Int) throws(FileError) -> Int {
-    var done = 0
-    while done < range.count {
-      let count = clinux_copy_file_range(
-        source.descriptor, off_t(range.lowerBound + done), descriptor, off_t(offset + done),
-        range.count - done)
-      if count < 0 {
-        switch errno {
-        case EINTR: continue
-        case EXDEV, EINVAL, EOPNOTSUPP, ENOSYS, EPERM, ETXTBSY: return done
-        default: throw .cannotWrite(path: path, offset: offset + done, errno: errno)
-        }
-      }
-      if count == 0 { return done }
-      done += count
-    }
-    return done
-  }
-
   /// Starts writing a range back to the disk without waiting, so that the final flush is short.
   public func startFlushing(_ range: Range<Int>) {
     // An error here only means that the final flush has more to do.

@@ -3,9 +3,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// As copy_file_range(2) by position, without flags. Returns -1 and sets errno on failure.
-ssize_t clinux_copy_file_range(int source, off_t from, int target, off_t to, size_t count);
-
 // Starts writing a range back to the disk, without waiting. Returns -1 and sets errno on failure.
 int clinux_start_flushing(int descriptor, off_t offset, off_t count);
 

@@ -16,7 +16,7 @@ public enum PickleValue {
   case dictionary(PickleDictionary)
   case set(PickleList)
   /// A class or function, named but never loaded: `torch` `bfloat16`.
-  case global(module: String, name: String)
+  indirect case global(module: String, name: String)
   /// The result of REDUCE, NEWOBJ or BUILD.
   case object(PickleObject)
   /// A persistent identifier: in `torch.save` files a storage.
@@ -26,12 +26,16 @@ public enum PickleValue {
 /// A list, or the members of a set.
 public final class PickleList {
   public var items: [PickleValue]
+  /// The place among the containers of one pickle while it is read; unused afterwards.
+  var serial = 0
   public init(_ items: [PickleValue] = []) { self.items = items }
 }
 
 /// A dictionary in the order of its items; later duplicates of a string key win, as in Python.
 public final class PickleDictionary {
   public var items: [(key: PickleValue, value: PickleValue)]
+  /// The place among the containers of one pickle while it is read; unused afterwards.
+  var serial = 0
   public init(_ items: [(key: PickleValue, value: PickleValue)] = []) { self.items = items }
 
   /// The value of a string key.
@@ -45,22 +49,37 @@ public final class PickleDictionary {
 
 /// An object as its pickle describes it: which class or function, which arguments, which state.
 public final class PickleObject {
+  /// The opcode that made an object, which says how Python would have called the class.
+  public enum Construction: Sendable {
+    /// `callable(*arguments)`.
+    case reduce
+    /// `class.__new__(class, *arguments)`.
+    case newObject
+    /// As `newObject` with keyword arguments: a dictionary, the last of the arguments.
+    case newObjectExtended
+  }
+
   public let module: String
   public let name: String
   public let arguments: [PickleValue]
+  public let construction: Construction
   /// The argument of BUILD.
   public var state: PickleValue?
   /// Items set on the object (an OrderedDict's), if any.
   public var dictionary: PickleDictionary?
   /// Items appended to the object, if any.
   public var list: PickleList?
+  /// The place among the containers of one pickle while it is read; unused afterwards.
+  var serial = 0
 
   public init(
-    module: String, name: String, arguments: [PickleValue] = [], state: PickleValue? = nil
+    module: String, name: String, arguments: [PickleValue] = [], state: PickleValue? = nil,
+    construction: Construction = .reduce
   ) {
     self.module = module
     self.name = name
     self.arguments = arguments
+    self.construction = construction
     self.state = state
   }
 }

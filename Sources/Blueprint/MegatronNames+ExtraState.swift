@@ -1,0 +1,37 @@
+/// The byte objects that stand beside the tensors: Transformer Engine's per-module state.
+extension MegatronNames {
+  /// The keys of the extra-state objects of a slot's module, one for each stacked layer and expert.
+  ///
+  /// Without FP8 they are empty, but Megatron asks for every one when it resumes training
+  /// (FORMATS.md B.9). Embeddings, routers and the bare parameters of a Mamba mixer have none.
+  public func extraStates(of placed: PlacedSlot) -> [String] {
+    guard hasExtraState(placed.slot.role) else { return [] }
+    let dialect = Dialect(stacksLayers: stacksLayers)
+    let prefix = prefixes(placed.section, dialect)[0]
+    let parameter = prefix.key + modules(placed.slot.role, placed.section, dialect)[0]
+    guard let dot = parameter.utf8.lastIndex(of: UInt8(ascii: ".")) else { return [] }
+    let module = parameter[..<dot] + "._extra_state/shard_"
+    let lead = prefix.lead.map(\.index)
+    let counts = prefix.lead.map(\.count)
+    func key(_ indices: [Int], _ counts: [Int]) -> String {
+      // A module that is not repeated counts as one of one.
+      let (indices, counts) = indices.isEmpty ? ([0], [1]) : (indices, counts)
+      return module + indices.map(String.init).joined(separator: ".") + "_"
+        + counts.map(String.init).joined(separator: ".")
+    }
+    guard placed.slot.split.isExpert else { return [key(lead, counts)] }
+    let experts = placed.slot.shape[0]
+    return (0..<experts).map { key(lead + [$0], counts + [experts]) }
+  }
+
+  private func hasExtraState(_ role: Role) -> Bool {
+    switch role {
+    case .wordEmbeddings, .router, .routerCorrection, .mambaConvolution, .mambaDecay, .mambaSkip,
+      .mambaStepBias, .mambaNorm:
+      false
+    // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).
+    case .outputLayer: isHybrid
+    default: true
+    }
+  }
+}

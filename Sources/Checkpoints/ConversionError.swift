@@ -1,0 +1,100 @@
+import Tensors
+
+/// Why a conversion cannot be done, as facts with their place.
+public enum ConversionError: Error, Sendable {
+  case destinationNotEmpty(path: String, entries: Int)
+  case interrupted
+  case sizeMismatch(tensor: String, expected: Int, found: Int)
+  /// Source and blueprint disagree; every disagreement is listed.
+  case coverage(Coverage, in: String)
+  /// Two tensors that must be equal are not.
+  case unequalDuplicate(tensor: String, original: String, file: String)
+  /// The parts of one Megatron tensor have different types.
+  case mixedTypes(tensors: [String], types: [DType])
+  case notConvertible(tensor: String, from: DType, to: DType)
+  case notDivisible(what: String, size: Int, by: Int, option: String)
+  case missingConfiguration(folder: String)
+  case badConfiguration(path: String, reason: String)
+  case noWeights(folder: String)
+  case modelNotFound(reference: String, looked: [String])
+  case badReference(String)
+  case unreadable(path: String)
+  case notYet(String)
+}
+
+extension ConversionError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .destinationNotEmpty(let path, let entries):
+      "\(path) exists and is not empty (\(entries) \(entries == 1 ? "entry" : "entries")). "
+        + "Nothing was written; pass --overwrite to replace it, or choose another destination."
+    case .interrupted:
+      "Interrupted; nothing was published and what had been written was removed."
+    case .sizeMismatch(let tensor, let expected, let found):
+      "\(tensor) should have \(expected) bytes, but its source has \(found); "
+        + "the source changed while it was read or its header is wrong."
+    case .coverage(let coverage, let place):
+      coverage.description(in: place)
+    case .unequalDuplicate(let tensor, let original, let file):
+      "\(file): \(tensor) should be the same tensor as \(original), but its values differ, so the "
+        + "configuration does not describe these weights. Set tie_word_embeddings to false in "
+        + "config.json if the model really has two."
+    case .mixedTypes(let tensors, let types):
+      "These tensors become one in Megatron but have different types: "
+        + zip(tensors, types).map { "\($0) \($1.rawValue)" }.joined(separator: ", ")
+        + ". Convert the source to one type first."
+    case .notConvertible(let tensor, let from, let to):
+      "\(tensor) is \(from.rawValue), which cannot be converted to \(to.rawValue)."
+    case .notDivisible(let what, let size, let by, let option):
+      "\(what) (\(size)) cannot be divided by \(option) \(by). Choose a divisor of it."
+    case .missingConfiguration(let folder):
+      "\(folder) has no config.json, so nothing says what model it holds. "
+        + "Point at the model's own folder."
+    case .badConfiguration(let path, let reason):
+      "\(path): \(reason)"
+    case .noWeights(let folder):
+      "\(folder) has no safetensors weights (model.safetensors or model.safetensors.index.json). "
+        + "Download them, or save the model with save_pretrained(safe_serialization=True)."
+    case .modelNotFound(let reference, let looked):
+      "The model \(reference) is neither a folder here nor in the hub cache. Looked at: "
+        + looked.joined(separator: ", ")
+        + ". Download it with `hf download \(reference)`, or give a folder."
+    case .badReference(let text):
+      "\"\(text)\" is no model reference. Give a folder, org/name or hf://org/name[@revision]."
+    case .unreadable(let path):
+      "\(path) is no model, checkpoint or tensor file that is known here. Known are Hugging Face "
+        + "folders, .safetensors and .pt files, Megatron run folders and iteration folders."
+    case .notYet(let text):
+      text
+    }
+  }
+}
+
+/// How the tensors of a source compare with those a blueprint asks for.
+public struct Coverage: Sendable {
+  public struct WrongShape: Sendable {
+    public var name: String
+    public var expected: Shape
+    public var found: Shape
+  }
+
+  public var missing: [String] = []
+  public var extra: [String] = []
+  public var wrongShape: [WrongShape] = []
+
+  public init() {}
+
+  public var isComplete: Bool { missing.isEmpty && extra.isEmpty && wrongShape.isEmpty }
+
+  func description(in place: String) -> String {
+    var lines = ["\(place) does not hold the tensors its configuration describes."]
+    lines += missing.map { "  missing: \($0)" }
+    lines += wrongShape.map {
+      "  wrong shape: \($0.name), expected \($0.expected), found \($0.found)"
+    }
+    lines += extra.map { "  not known: \($0)" }
+    lines.append(
+      "Check that config.json belongs to these weights; --not-strict converts what is there.")
+    return lines.joined(separator: "\n")
+  }
+}

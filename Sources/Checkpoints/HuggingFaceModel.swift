@@ -1,0 +1,77 @@
+import Architectures
+import Blueprint
+import JSON
+import SafeTensors
+import Tensors
+
+/// A Hugging Face folder as one value: configuration, blueprint, weights if it has any, other files.
+public struct HuggingFaceModel: Sendable {
+  public let folder: String
+  public let configuration: JSONObject
+  public let architecture: String
+  public let blueprint: Blueprint
+  /// `nil` for a folder with only a configuration, which is enough to export into.
+  public let weights: ShardedFolder?
+
+  /// Opens a folder.
+  ///
+  /// - Parameter isStrict: refuses configuration keys that are not understood.
+  /// - Throws: `ConversionError`, `ConfigError`, `SafeTensorsError`.
+  public init(folder: String, isStrict: Bool = true) throws {
+    self.folder = folder
+    configuration = try Self.configuration(in: folder)
+    let found = try Registry.blueprint(configuration, isStrict: isStrict)
+    architecture = configuration["architectures"]?.array?.first?.string ?? ""
+    blueprint = found.blueprint
+    let hasWeights =
+      (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
+      || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
+    weights = hasWeights ? try ShardedFolder(folder) : nil
+  }
+
+  /// config.json as it stands.
+  public static func configuration(in folder: String) throws -> JSONObject {
+    let path = "\(folder)/config.json"
+    guard Folder.isFile(path) else { throw ConversionError.missingConfiguration(folder: folder) }
+    let bytes = try InputFile(path).readAll()
+    let json: JSON
+    do throws(JSONError) {
+      json = try JSON(parsing: bytes, allowingNonFinite: true)
+    } catch {
+      throw ConversionError.badConfiguration(path: path, reason: "\(error)")
+    }
+    guard let object = json.object else {
+      throw ConversionError.badConfiguration(path: path, reason: "it must hold one JSON object.")
+    }
+    return object
+  }
+
+  /// The files beside the weights: configuration, tokenizer, templates, code, licence.
+  public var sideFiles: [String] {
+    (Folder.entries(folder) ?? []).filter { name in
+      Folder.isFile("\(folder)/\(name)") && !name.hasPrefix(".") && !Self.isWeights(name)
+    }
+  }
+
+  /// The tokenizer's files, which a Megatron checkpoint keeps a copy of.
+  public var tokenizerFiles: [String] {
+    sideFiles.filter { name in
+      Self.tokenizerNames.contains(name) || name.hasSuffix(".tiktoken")
+    }
+  }
+
+  private static let tokenizerNames: Set<String> = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "tekken.json",
+    "chat_template.jinja", "chat_template.json",
+  ]
+
+  /// Whether a file holds a model's weights, in any framework's format, or an index of them.
+  private static func isWeights(_ name: String) -> Bool {
+    let endings = [
+      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
+      ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".npz",
+    ]
+    return endings.contains { name.hasSuffix($0) }
+  }
+}

@@ -1,0 +1,256 @@
+import Blueprint
+import JSON
+import MegatronFormat
+import SafeTensors
+import Tensors
+
+/// What the user may say about a conversion.
+public struct ConversionOptions: Sendable {
+  /// The type of all floating-point tensors; `nil` keeps each tensor's own.
+  public var dtype: DType?
+  public var sizes = ParallelSizes()
+  /// Refuses tensors and configuration keys that are not understood.
+  public var isStrict = true
+
+  public init() {}
+}
+
+/// Hugging Face → Megatron: every file of the checkpoint, decided before the first byte is written.
+public struct ImportPlan: Sendable {
+  public let model: HuggingFaceModel
+  public let options: ConversionOptions
+  /// The blueprint without predictors that the file leaves out.
+  public let blueprint: Blueprint
+  /// What the user should know: tensors carried along, predictors left out.
+  public let notes: [String]
+  public let transfer: Transfer
+
+  static let iteration = "iter_0000000"
+
+  /// Checks the model's tensors against its blueprint and lays out the checkpoint.
+  ///
+  /// - Throws: `ConversionError.coverage` listing every tensor that is missing, unknown or of another
+  ///   shape; `.unequalDuplicate`; `.noWeights`; `.mixedTypes`; `.notConvertible`.
+  public init(_ model: HuggingFaceModel, _ options: ConversionOptions) throws {
+    guard let weights = model.weights else {
+      throw ConversionError.noWeights(folder: model.folder)
+    }
+    let source = try SourceCoverage(model, weights, isStrict: options.isStrict)
+    var builder = ImportBuilder(
+      weights: weights, blueprint: source.blueprint, options: options, absent: source.absent)
+    try builder.addTensors()
+    try builder.addExtraStates()
+    self.model = model
+    self.options = options
+    blueprint = source.blueprint
+    notes = source.notes
+    transfer = try builder.transfer(
+      model: model, carried: source.carried)
+  }
+}
+
+/// Lays out the checkpoint of an import.
+private struct ImportBuilder {
+  let weights: ShardedFolder
+  let blueprint: Blueprint
+  let options: ConversionOptions
+  /// Tensors that a lenient import does without.
+  let absent: Set<String>
+  private let names: MegatronNames
+  private var plan = DistributedWritePlan()
+  /// In the order of the write plan's items.
+  private var chunks: [Chunk] = []
+  /// The bytes each rank's file set has so far, to cut it into files that workers fill side by side.
+  private var extraStates: [(key: String, rank: Int)] = []
+
+  private struct Chunk {
+    var slot: Int
+    var shard: Shard
+    var key: String
+    var shape: Shape
+    var rank: Int
+    var source: DType
+    var target: DType
+  }
+
+  private let slots: [PlacedSlot]
+
+  init(
+    weights: ShardedFolder, blueprint: Blueprint, options: ConversionOptions, absent: Set<String>
+  ) {
+    self.weights = weights
+    self.blueprint = blueprint
+    self.options = options
+    self.absent = absent
+    names = MegatronNames(blueprint)
+    slots = blueprint.slots
+  }
+
+  mutating func addTensors() throws {
+    let sizes = options.sizes
+    guard blueprint.frame.depth % sizes.pipeline == 0 else {
+      throw ConversionError.notDivisible(
+        what: "the number of layers", size: blueprint.frame.depth, by: sizes.pipeline,
+        option: "--pp")
+    }
+    let padded = blueprint.paddedVocabulary(sizes.tensor)
+    for (index, placed) in slots.enumerated() {
+      let slot = placed.slot
+      guard !slot.parts.contains(where: { absent.contains($0.name) }) else { continue }
+      let source = try sourceType(slot)
+      let target = try targetType(slot, source)
+      for var piece in names.pieces(of: placed) {
+        if slot.split == .vocabulary { piece.pad(to: padded) }
+        for shard in piece.shards(slot.split, sizes) {
+          let rank = stage(placed.section) * sizes.perStage + shard.rank
+          chunks.append(
+            Chunk(
+              slot: index, shard: shard, key: piece.key, shape: piece.keyShape, rank: rank,
+              source: source, target: target))
+        }
+      }
+    }
+  }
+
+  mutating func addExtraStates() throws {
+    var seen: Set<String> = []
+    for placed in slots where !placed.slot.parts.contains(where: { absent.contains($0.name) }) {
+      for key in names.extraStates(of: placed) where seen.insert(key).inserted {
+        extraStates.append((key, stage(placed.section) * options.sizes.perStage))
+      }
+    }
+  }
+
+  private func stage(_ section: PlacedSlot.Section) -> Int {
+    switch section {
+    case .embedding: 0
+    case .block(let index): index / max(1, blueprint.frame.depth / options.sizes.pipeline)
+    case .final, .head, .predictor, .predictorBlock: options.sizes.pipeline - 1
+    }
+  }
+
+  private func sourceType(_ slot: Slot) throws -> DType {
+    let types = slot.parts.compactMap { weights[$0.name]?.dtype }
+    guard let first = types.first, types.allSatisfy({ $0 == first }) else {
+      throw ConversionError.mixedTypes(tensors: slot.parts.map(\.name), types: types)
+    }
+    return first
+  }
+
+  private func targetType(_ slot: Slot, _ source: DType) throws -> DType {
+    let target = slot.isFloat32 ? .float32 : options.dtype ?? source
+    guard target == source || source.isFloat && target.isFloat, !source.isSubByte else {
+      throw ConversionError.notConvertible(tensor: slot.parts[0].name, from: source, to: target)
+    }
+    return target
+  }
+
+  // MARK: - Files
+
+  /// A rank's data beyond this goes into several files, at most eight, which workers fill at once.
+  private static let fileBytes = 1 << 30
+
+  mutating func transfer(model: HuggingFaceModel, carried: [String]) throws -> Transfer {
+    var rankBytes: [Int: Int] = [:]
+    for chunk in chunks {
+      rankBytes[chunk.rank, default: 0] += chunk.shard.sizes.count * chunk.target.byteWidth
+    }
+    let empty = try CommonState.emptyExtraState()
+    for state in extraStates {
+      plan.add(
+        object: state.key, bytes: empty, file: DistributedWritePlan.fileName(rank: state.rank))
+    }
+    var written: [Int: Int] = [:]
+    for chunk in chunks {
+      let bytes = chunk.shard.sizes.count * chunk.target.byteWidth
+      let total = rankBytes[chunk.rank, default: 0]
+      let files = min(8, max(1, total / Self.fileBytes))
+      let part = min(files - 1, written[chunk.rank, default: 0] * files / max(1, total))
+      written[chunk.rank, default: 0] += bytes
+      try plan.add(
+        tensor: chunk.key, dtype: chunk.target, shape: chunk.shape, offsets: chunk.shard.offsets,
+        sizes: chunk.shard.sizes,
+        file: DistributedWritePlan.fileName(rank: chunk.rank, part: part))
+    }
+    let layout = try plan.finish()
+    var transfer = Transfer()
+    let folder = ImportPlan.iteration
+    var fileIndex: [String: Int] = [:]
+    for file in layout.files {
+      fileIndex[file.name] = transfer.files.count
+      transfer.files.append(.init(path: "\(folder)/\(file.name)", size: file.size))
+    }
+    for object in layout.objects {
+      transfer.blocks.append(
+        .init(file: fileIndex[object.file] ?? 0, offset: object.offset, bytes: object.bytes))
+    }
+    for (chunk, item) in zip(chunks, layout.items) {
+      let slot = slots[chunk.slot].slot
+      let source = PackedSource(weights: weights, slot: slot, dtype: chunk.source)
+      let shard = chunk.shard
+      transfer.tasks.append(
+        .init(
+          name: chunk.key, file: fileIndex[item.file] ?? 0, offset: item.offset,
+          count: shard.sizes.count, source: chunk.source, target: chunk.target,
+          archive: shard.sizes
+        ) { try source.runs(rows: shard.rows, columns: shard.columns) })
+    }
+    let files = MegatronRunFiles(
+      model: model, blueprint: blueprint, options: options, dtype: mainType)
+    try files.add(to: &transfer, folder: folder, carried: carried)
+    transfer.after.append((path: "\(folder)/.metadata", bytes: layout.encodedMetadata()))
+    try files.addPointers(to: &transfer, folder: folder)
+    return transfer
+  }
+
+  /// The type of most of the model.
+  private var mainType: DType {
+    var bytes: [DType: Int] = [:]
+    for chunk in chunks { bytes[chunk.target, default: 0] += chunk.shard.sizes.count }
+    return bytes.max { $0.value < $1.value }?.key ?? .bfloat16
+  }
+}
+
+/// The packed rows of a slot, out of a Hugging Face folder.
+struct PackedSource: Sendable {
+  let weights: ShardedFolder
+  let slot: Slot
+  let dtype: DType
+
+  /// The bytes of a range of packed rows, zeros behind the last (a padded vocabulary).
+  func runs(rows: Range<Int>, columns: Range<Int>?) throws -> ByteRuns {
+    let rowBytes = slot.rowWidth * dtype.byteWidth
+    let filled = rows.clamped(to: 0..<slot.rows)
+    var packed = try slot.layout.pack(
+      rows: filled, rowBytes: rowBytes, elementSize: dtype.byteWidth
+    ) { part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name) }
+    packed.append(.zeros((rows.count - filled.count) * rowBytes))
+    guard let columns else { return packed }
+    let width = dtype.byteWidth
+    return packed.columns(
+      columns.lowerBound * width..<columns.upperBound * width, rowBytes: rowBytes)
+  }
+}
+
+extension MegatronPiece {
+  /// Makes the first axis longer: a vocabulary padded so that ranks share it evenly.
+  mutating func pad(to count: Int) {
+    guard !shape.dimensions.isEmpty, count > shape[0] else { return }
+    rows = rows.lowerBound..<rows.lowerBound + count
+    shape.dimensions[0] = count
+  }
+}
+
+extension Blueprint {
+  /// The vocabulary as Megatron stores it: padded only where the ranks could not share it evenly.
+  ///
+  /// The divisor is Megatron-Bridge's: 128, halved until it divides the vocabulary (TRANSFORMS.md §5).
+  func paddedVocabulary(_ ranks: Int) -> Int {
+    let vocabulary = frame.vocabulary
+    guard vocabulary % ranks != 0 else { return vocabulary }
+    var divisor = 128
+    while vocabulary % divisor != 0 { divisor /= 2 }
+    let unit = divisor * ranks
+    return (vocabulary + unit - 1) / unit * unit
+  }
+}

@@ -1,0 +1,89 @@
+import Blueprint
+import SafeTensors
+import Tensors
+
+/// Holds a Hugging Face folder's tensors against a blueprint: every one is used once, none is left over.
+struct SourceCoverage {
+  /// The blueprint without predictors that the folder leaves out.
+  let blueprint: Blueprint
+  /// Tensors that are no learned values or, in a lenient import, not known: kept beside the checkpoint.
+  let carried: [String]
+  /// Tensors that a lenient import does without.
+  let absent: Set<String>
+  let notes: [String]
+
+  /// - Throws: `ConversionError.coverage` with every disagreement, `.unequalDuplicate`.
+  init(_ model: HuggingFaceModel, _ weights: ShardedFolder, isStrict: Bool) throws {
+    var blueprint = model.blueprint
+    var notes: [String] = []
+    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
+    if !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) {
+      notes.append(
+        "The configuration names \(blueprint.predictors.count) multi-token predictor(s) whose "
+          + "tensors are not in the files; converted without.")
+      blueprint.predictors = []
+    }
+    var coverage = Coverage()
+    var known: Set<String> = []
+    for part in blueprint.slots.flatMap(\.slot.parts) {
+      known.insert(part.name)
+      guard let entry = weights[part.name] else {
+        coverage.missing.append(part.name)
+        continue
+      }
+      if entry.shape != part.shape {
+        coverage.wrongShape.append(
+          .init(name: part.name, expected: part.shape, found: entry.shape))
+      }
+    }
+    for (name, original) in blueprint.duplicates.sorted(by: { $0.key < $1.key })
+    where weights[name] != nil && known.insert(name).inserted {
+      try Self.requireEqual(name, original, weights)
+    }
+    let buffers = blueprint.buffers
+    let unknown = weights.names.filter { !known.contains($0) && !buffers.contains($0) }
+    coverage.extra = unknown
+    if isStrict, !coverage.isComplete {
+      throw ConversionError.coverage(coverage, in: model.folder)
+    }
+    if !coverage.wrongShape.isEmpty {
+      throw ConversionError.coverage(coverage, in: model.folder)
+    }
+    notes += coverage.missing.map { "Missing, left out: \($0)" }
+    notes += unknown.map { "Not known, kept beside the checkpoint: \($0)" }
+    self.blueprint = blueprint
+    self.notes = notes
+    carried = weights.names.filter { !known.contains($0) }
+    absent = Set(coverage.missing)
+  }
+
+  /// A tensor stored twice must be the same twice: else the configuration lies.
+  private static func requireEqual(
+    _ name: String, _ original: String, _ weights: ShardedFolder
+  ) throws {
+    guard let left = weights[name], let right = weights[original],
+      left.dtype == right.dtype, left.shape == right.shape,
+      try TensorComparison.areEqual(
+        weights.runs(of: name), weights.runs(of: original))
+    else {
+      throw ConversionError.unequalDuplicate(
+        tensor: name, original: original, file: weights.path)
+    }
+  }
+}
+
+/// Compares tensors' bytes in bounded memory.
+enum TensorComparison {
+  static func areEqual(_ left: ByteRuns, _ right: ByteRuns) throws -> Bool {
+    guard left.byteCount == right.byteCount else { return false }
+    let window = 1 << 20
+    let buffers = (ByteBuffer(capacity: window), ByteBuffer(capacity: window))
+    for start in stride(from: 0, to: left.byteCount, by: window) {
+      let count = min(window, left.byteCount - start)
+      try buffers.0.fill(left.slice(start..<start + count))
+      try buffers.1.fill(right.slice(start..<start + count))
+      if !buffers.0.equals(buffers.1, 0..<count) { return false }
+    }
+    return true
+  }
+}

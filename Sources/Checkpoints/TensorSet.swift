@@ -1,0 +1,157 @@
+import Architectures
+import Blueprint
+import MegatronFormat
+import SafeTensors
+import Tensors
+
+/// The named tensors of anything that holds some, whatever its format: for listing and comparing.
+///
+/// It holds places, no data, and nothing of what the names mean.
+public struct TensorSet: Sendable {
+  public struct Tensor: Sendable {
+    public let name: String
+    public let dtype: DType
+    public let shape: Shape
+    /// How many pieces it is stored in.
+    public let pieces: Int
+    let locate: @Sendable () throws -> ByteRuns
+
+    /// Where the row-major bytes lie; opens the file if it is not open.
+    public func runs() throws -> ByteRuns { try locate() }
+
+    /// The size by type and shape, which opening has checked.
+    public var byteCount: Int { shape.checkedByteCount(dtype) ?? 0 }
+  }
+
+  /// In the order of the files.
+  public private(set) var tensors: [Tensor] = []
+  private var positions: [String: Int] = [:]
+
+  public init(_ tensors: [Tensor]) {
+    for tensor in tensors { add(tensor) }
+  }
+
+  public subscript(name: String) -> Tensor? { positions[name].map { tensors[$0] } }
+
+  public var names: [String] { tensors.map(\.name) }
+
+  private mutating func add(_ tensor: Tensor) {
+    // The first of a name counts; readers refuse files in which a name occurs twice.
+    guard positions[tensor.name] == nil else { return }
+    positions[tensor.name] = tensors.count
+    tensors.append(tensor)
+  }
+
+  /// The same tensors under other names; those that get none are left out.
+  func renamed(_ rename: (String) -> String?) -> TensorSet {
+    TensorSet(
+      tensors.compactMap { tensor in
+        rename(tensor.name).map {
+          Tensor(
+            name: $0, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.pieces,
+            locate: tensor.locate)
+        }
+      })
+  }
+}
+
+extension TensorSet {
+  /// One safetensors file.
+  public init(_ file: SafeTensorsFile) {
+    self.init(
+      file.header.tensors.map { entry in
+        Tensor(name: entry.name, dtype: entry.dtype, shape: entry.shape, pieces: 1) {
+          try file.runs(of: entry.name)
+        }
+      })
+  }
+
+  /// The weights of a Hugging Face folder.
+  public init(_ folder: ShardedFolder) {
+    self.init(
+      folder.names.compactMap { name in
+        folder[name].map { entry in
+          Tensor(name: name, dtype: entry.dtype, shape: entry.shape, pieces: 1) {
+            try folder.runs(of: name)
+          }
+        }
+      })
+  }
+
+  /// The tensors of a distributed checkpoint under their keys as they stand, without `_extra_state`.
+  public init(_ checkpoint: DistributedCheckpoint) {
+    self.init(
+      checkpoint.keys.compactMap { key in
+        guard let tensor = checkpoint.tensors[key], !key.contains("._extra_state") else {
+          return nil
+        }
+        return Tensor(
+          name: key, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.chunkCount
+        ) { try tensor.runs() }
+      })
+  }
+
+  /// The tensors in a file that `torch.save` wrote.
+  public init(_ file: TorchFile) throws(TorchFileError) {
+    self.init(
+      try file.tensors().map { path, tensor in
+        Tensor(name: path, dtype: tensor.dtype, shape: tensor.shape, pieces: 1) { tensor.runs() }
+      })
+  }
+
+  /// A Megatron checkpoint's weights under Hugging Face names, as the blueprint maps them.
+  ///
+  /// - Parameter unused: gets the keys of the checkpoint that the blueprint does not know.
+  init(_ blueprint: Blueprint, _ model: MegatronModel, unused: inout [String]) throws {
+    let stored = try StoredTensors(blueprint, model, isStrict: false)
+    var used: Set<String> = []
+    var found: [Tensor] = []
+    for name in stored.names + blueprint.duplicates.keys.sorted() {
+      guard let origin = stored.origins[name] else { continue }
+      used.formUnion(origin.slot.pieces.map(\.piece.key))
+      found.append(
+        Tensor(
+          name: name, dtype: origin.slot.dtype, shape: origin.shape,
+          pieces: origin.slot.pieces.reduce(0) { $0 + $1.tensor.chunkCount }
+        ) { try origin.slot.runs(part: origin.part) })
+    }
+    if let carried = try SourceRecord.read(from: model.folder)?.carried {
+      found += TensorSet(carried).tensors
+    }
+    unused = model.tensors.keys.filter { !used.contains($0) }.sorted()
+    self.init(found)
+  }
+}
+
+/// A file that `torch.save` wrote, in either of its containers.
+public enum TorchFile: Sendable {
+  case archive(TorchZip)
+  case legacy(LegacyTorchFile)
+
+  /// Opens a file; an archive begins with a zip record, anything else must be of the older form.
+  public init(path: String) throws(TorchFileError) {
+    let file: InputFile
+    do throws(FileError) { file = try InputFile(path) } catch { throw .file(error) }
+    if LegacyTorchFile.matches(file) {
+      self = .legacy(try LegacyTorchFile(path: path))
+    } else {
+      self = .archive(try TorchZip(file: file, range: 0..<file.size))
+    }
+  }
+
+  /// The object in the file; classes that are not known stay names.
+  public func pickle() throws(TorchFileError) -> PickleValue {
+    switch self {
+    case .archive(let archive): try archive.pickle(policy: .inert)
+    case .legacy(let file): try file.pickle(policy: .inert)
+    }
+  }
+
+  /// All tensors in the object's dictionaries and lists, by their keys joined with dots.
+  public func tensors() throws(TorchFileError) -> [(path: String, tensor: StoredTensor)] {
+    switch self {
+    case .archive(let archive): try archive.tensors(in: try pickle())
+    case .legacy(let file): try file.tensors(in: try pickle())
+    }
+  }
+}

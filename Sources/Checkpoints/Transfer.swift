@@ -1,0 +1,105 @@
+import Synchronization
+import Tensors
+
+/// Everything one conversion writes: the files, and how each stretch of them is filled.
+///
+/// A plan holds no tensor data. It is executed by a few workers through bounded buffers.
+public struct Transfer: Sendable {
+  /// One tensor, or one chunk of one, on its way.
+  public struct Task: Sendable {
+    /// What it is, for messages.
+    public var name: String
+    /// The file it goes to, an index into `files`.
+    public var file: Int
+    /// The absolute position there of its first byte, or of its archive's.
+    public var offset: Int
+    /// The number of elements.
+    public var count: Int
+    public var source: DType
+    public var target: DType
+    /// The source's bytes; asked for only when the task's turn comes.
+    public var runs: @Sendable () throws -> ByteRuns
+    /// The shape in the archive around the data in a `.distcp` file; `nil` writes the bare data.
+    public var archive: Shape?
+
+    public init(
+      name: String, file: Int, offset: Int, count: Int, source: DType, target: DType,
+      archive: Shape? = nil, runs: @escaping @Sendable () throws -> ByteRuns
+    ) {
+      self.name = name
+      self.file = file
+      self.offset = offset
+      self.count = count
+      self.source = source
+      self.target = target
+      self.archive = archive
+      self.runs = runs
+    }
+
+    public var byteCount: Int { count * target.byteWidth }
+  }
+
+  /// A file with its final size; its bytes come from tasks and blocks.
+  public struct File: Sendable {
+    public var path: String
+    public var size: Int
+
+    public init(path: String, size: Int) {
+      self.path = path
+      self.size = size
+    }
+  }
+
+  /// Bytes that are known beforehand: headers, small objects.
+  public struct Block: Sendable {
+    public var file: Int
+    public var offset: Int
+    public var bytes: [UInt8]
+
+    public init(file: Int, offset: Int, bytes: [UInt8]) {
+      self.file = file
+      self.offset = offset
+      self.bytes = bytes
+    }
+  }
+
+  /// Files with tensor data, by path relative to the staging folder.
+  public var files: [File] = []
+  public var blocks: [Block] = []
+  public var tasks: [Task] = []
+  /// Small files written before the data.
+  public var before: [(path: String, bytes: [UInt8])] = []
+  /// Small files written last: metadata, indices, "latest" pointers.
+  public var after: [(path: String, bytes: [UInt8])] = []
+  /// Files copied as they are: destination, source.
+  public var copies: [(path: String, from: String)] = []
+
+  public init() {}
+
+  /// The tensor bytes that will be written.
+  public var tensorBytes: Int { tasks.reduce(0) { $0 + $1.byteCount } }
+
+  /// All bytes that will be written.
+  public var totalBytes: Int {
+    files.reduce(0) { $0 + $1.size } + (before + after).reduce(0) { $0 + $1.bytes.count }
+      + copies.reduce(0) { $0 + (Folder.size($1.from) ?? 0) }
+  }
+}
+
+/// Counts what has been written; shared by the workers and whoever shows it.
+public final class TransferProgress: Sendable {
+  private let written = Atomic<Int>(0)
+  private let stop = Atomic<Bool>(false)
+
+  public init() {}
+
+  /// Tensor bytes written so far.
+  public var bytes: Int { written.load(ordering: .relaxed) }
+
+  /// Makes the workers stop at the next stretch; safe to call from a signal handler.
+  public func cancel() { stop.store(true, ordering: .relaxed) }
+
+  public var isCancelled: Bool { stop.load(ordering: .relaxed) }
+
+  func add(_ count: Int) { written.add(count, ordering: .relaxed) }
+}

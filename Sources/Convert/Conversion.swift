@@ -1,0 +1,162 @@
+import Checkpoints
+import Glibc
+import JSON
+import Tensors
+
+/// A planned conversion on its way to its destination: dry run, staging, progress, report.
+struct Conversion {
+  /// The command's name.
+  var name: String
+  /// What the model is.
+  var architecture: String
+  /// The folders that are read.
+  var sources: [String]
+  var destination: String
+  var tensors: Int
+  var transfer: Transfer
+  var notes: [String]
+  /// The commands that make sense afterwards.
+  var next: [[String]]
+
+  /// Carries the conversion out, or prints what it would do, and reports.
+  func run(_ options: DestinationOptions, _ run: RunOptions) throws {
+    let workers = try run.workerCount(memory: Transfer.memory)
+    let target = Folder.absolute(destination)
+    try requireSourcesSafe(target)
+    if options.isDryRun {
+      report(plan(workers: workers, target: target), json: run.json)
+      return
+    }
+    let progress = TransferProgress()
+    let display = ProgressDisplay(
+      name, total: transfer.tensorBytes, progress, style: run.progressStyle)
+    let (_, seconds) = try display.during {
+      try Interrupt.shared.stopping(progress) {
+        let staged = try StagedFolder(
+          destination: target, overwrite: options.overwrite, needed: transfer.totalBytes)
+        Interrupt.shared.onAbort { staged.discard() }
+        do {
+          try transfer.run(in: staged.path, workers: workers, progress: progress)
+          try staged.publish()
+        } catch {
+          staged.discard()
+          throw error
+        }
+      }
+    }
+    report(result(workers: workers, target: target, seconds: seconds), json: run.json)
+  }
+
+  /// Refuses a destination that holds a source, directly or through links.
+  private func requireSourcesSafe(_ target: String) throws {
+    guard let real = Folder.resolved(target) else { return }
+    for source in sources {
+      guard let place = Folder.resolved(source) else { continue }
+      if place == real || place.hasPrefix(real == "/" ? "/" : real + "/") {
+        throw CommandError.wouldReplaceSource(destination: target, source: source)
+      }
+    }
+  }
+
+  // MARK: Reports
+
+  private struct Outcome {
+    var object: JSONObject
+    var heading: String
+    var rows: [(String, String)]
+    var next: [[String]]
+  }
+
+  private func report(_ outcome: Outcome, json: Bool) {
+    if json {
+      var object = outcome.object
+      object["notes"] = notes.json
+      object["next"] = outcome.next.map(Format.command).json
+      Report.print(object)
+      return
+    }
+    Report.print(outcome.heading)
+    Report.print(Report.facts(outcome.rows))
+    for note in Report.notes(notes) { Report.print(note) }
+    if !outcome.next.isEmpty { Report.print(Report.next(outcome.next)) }
+  }
+
+  private var fileCount: Int {
+    transfer.files.count + transfer.before.count + transfer.after.count + transfer.copies.count
+  }
+
+  private func common(_ status: String, _ target: String, _ workers: Int) -> JSONObject {
+    JSONObject([
+      "status": .string(status), "command": .string(name), "architecture": .string(architecture),
+      "sources": sources.json, "destination": .string(target), "tensors": .integer(tensors),
+      "tensorBytes": .integer(transfer.tensorBytes), "files": .integer(fileCount),
+      "bytes": .integer(transfer.totalBytes), "workers": .integer(workers),
+      "bufferBytes": .integer(Transfer.memory(workers: workers)),
+    ])
+  }
+
+  private func plan(workers: Int, target: String) -> Outcome {
+    let free = Folder.freeBytes(Folder.existingAncestor(target))
+    let read = transfer.tasks.reduce(0) { $0 + $1.count * $1.source.byteWidth }
+    var object = common("planned", target, workers)
+    object["readBytes"] = .integer(read)
+    object["diskNeeded"] = .integer(transfer.totalBytes)
+    object["diskFree"] = free.map { .integer($0) } ?? .null
+    object["outputs"] = .array(
+      transfer.files.map { file in
+        .object(JSONObject(["path": .string(file.path), "bytes": .integer(file.size)]))
+      })
+    let enough = free.map { $0 < transfer.totalBytes ? ", too little" : "" } ?? ""
+    return Outcome(
+      object: object, heading: "Plan of the \(name); nothing was written.",
+      rows: [
+        ("model", architecture),
+        ("destination", target),
+        ("tensors", "\(Format.count(tensors)) (\(Format.count(transfer.tasks.count)) pieces)"),
+        ("to read", Format.bytes(read)),
+        ("to write", "\(Format.bytes(transfer.totalBytes)) in \(Format.count(fileCount, "file"))"),
+        (
+          "memory",
+          "\(Format.bytes(Transfer.memory(workers: workers))) for the buffers of "
+            + Format.count(workers, "worker")
+        ),
+        (
+          "disk",
+          "\(Format.bytes(transfer.totalBytes)) needed, "
+            + "\(free.map(Format.bytes) ?? "an unknown amount") free\(enough)"
+        ),
+      ], next: [])
+  }
+
+  private func result(workers: Int, target: String, seconds: Double) -> Outcome {
+    var object = common("done", target, workers)
+    object["seconds"] = .number((seconds * 1000).rounded() / 1000)
+    let speed = seconds > 0 ? Int(Double(transfer.tensorBytes) / seconds) : 0
+    return Outcome(
+      object: object,
+      heading: "\(name == "import" ? "Imported" : "Exported") \(architecture): "
+        + "\(Format.count(tensors, "tensor")), \(Format.bytes(transfer.tensorBytes)), in "
+        + "\(Format.duration(seconds)) (\(Format.bytes(speed))/s).",
+      rows: [
+        ("from", sources.joined(separator: ", ")),
+        ("to", target),
+        ("files", "\(Format.count(fileCount)), \(Format.bytes(transfer.totalBytes))"),
+      ], next: next)
+  }
+}
+
+extension Folder {
+  /// The path without links, of what exists.
+  static func resolved(_ path: String) -> String? {
+    guard let text = realpath(path, nil) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
+  /// The nearest folder above a path, or itself, that exists.
+  static func existingAncestor(_ path: String) -> String {
+    var path = Folder.absolute(path)
+    while path != "/", !isFolder(path) { path = parent(path) }
+    return path
+  }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Checkpoints
+import Tensors
+
+/// `convert import`: Hugging Face to Megatron.
+struct ImportCommand: ParsableCommand, ReportsJSON {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Writes a Megatron checkpoint from a Hugging Face model.",
+    discussion: """
+      The checkpoint is laid out as Megatron-Bridge lays it out, in iter_0000000, with the tokenizer \
+      beside the weights. A destination that is not empty is refused without --overwrite.
+
+      EXAMPLES
+        convert import --hf-model ./llama --megatron-path ./llama-megatron
+        convert import --hf-model org/name --megatron-path ckpt --torch-dtype float16
+        convert import --hf-model hf://org/name@v1.0 --megatron-path ckpt --tp 2
+        convert import --hf-model ./llama --megatron-path ckpt --dry-run
+      """)
+
+  struct Place: ParsableArguments {
+    @Option(
+      name: .customLong("megatron-path"),
+      help: ArgumentHelp("The folder of the new checkpoint.", valueName: "dir"))
+    var megatronPath: String
+  }
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+
+  @OptionGroup(title: "Tensors") var tensors: TensorOptions
+  @OptionGroup(title: "Layout") var layout: LayoutOptions
+  @OptionGroup(title: "Destination") var place: Place
+  @OptionGroup(title: "Destination") var destination: DestinationOptions
+  @OptionGroup(title: "Running") var running: RunOptions
+
+  var wantsJSON: Bool { running.json }
+
+  func run() throws {
+    try layout.requireWritable()
+    let folder = try model.folder()
+    let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
+    let plan = try ImportPlan(source, ConversionOptions(tensors, layout))
+    let target = Folder.absolute(place.megatronPath)
+    try Conversion(
+      name: "import", architecture: source.architecture, sources: [folder], destination: target,
+      tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: plan.notes,
+      next: [
+        ["convert", "inspect", target],
+        ["convert", "export"] + model.words + ["--megatron-path", target, "--hf-path", target + "-hf"],
+      ]
+    ).run(destination, running)
+  }
+}
