@@ -129,6 +129,10 @@ import Testing
     #expect(
       Pickles.text(try Pickles.load(bytes))
         == "builtins.getattr:reduce(megatron.core.transformer.enums.AttnBackend, 'auto')")
+    let metadata = Pickles.raw(
+      "cbuiltins\ngetattr\nctorch.distributed.checkpoint.planner\nWriteItemType\n"
+        + "X\u{5}\0\0\0SHARD\u{86}R.")
+    #expect(throws: Never.self) { try Pickles.load(metadata, .metadata) }
   }
 
   @Test func theArgumentsOfARealRunAreReadWhole() throws {

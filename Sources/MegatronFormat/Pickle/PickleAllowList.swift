@@ -76,7 +76,7 @@ enum PickleAllowList {
     "torch.serialization": ["_get_layout"],
     "pathlib": paths,
     "pathlib._local": paths,
-    "builtins": ["set", "frozenset", "bytes", "bytearray"],
+    "builtins": ["set", "frozenset", "bytes", "bytearray", "getattr"],
     "_codecs": ["encode"],
   ]
 
