@@ -43,7 +43,7 @@ let package = Package(
       swiftSettings: fast),
 
     .target(name: "Support", dependencies: ["Tensors"], path: "Tests/Support"),
-    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
     .testTarget(

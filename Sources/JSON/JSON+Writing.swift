@@ -125,16 +125,10 @@ private struct JSONWriter {
 
 /// A number as Python's `repr` writes it: the shortest digits that read back the same.
 ///
-/// Swift writes the same digits but goes over to exponents at 2^54, Python at 10^16.
+/// Swift writes the same digits but goes over to exponents at 2^53, Python at 10^16.
 private func pythonDescription(_ value: Double) -> String {
   if value.isNaN { return "NaN" }
   if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-  let text = value.description
-  guard value.magnitude >= 1e16, !text.utf8.contains(UInt8(ascii: "e")) else { return text }
-  var digits = Substring(text).drop { $0 == "-" }.prefix { $0 != "." }
-  let exponent = digits.utf8.count - 1
-  while digits.utf8.count > 1, digits.last == "0" { digits.removeLast() }
-  let fraction = digits.dropFirst()
-  return (value < 0 ? "-" : "") + digits.prefix(1) + (fraction.isEmpty ? "" : "." + fraction)
-    + "e+\(exponent)"
+  if value.magnitude >= 0x1p53, value.magnitude < 1e16 { return "\(Int(value)).0" }
+  return value.description
 }

@@ -88,7 +88,12 @@ struct ShardedFolderLoader {
         unopened.insert(name)
       }
     }
-    if index.files.isEmpty, faults.isEmpty { faults.append(.noWeights(found: [])) }
+    if index.files.isEmpty, faults.isEmpty {
+      faults.append(
+        .indexField(
+          file: ShardedFolder.indexName, field: "weight_map", expected: "a list of tensors",
+          found: "empty"))
+    }
     return plain
   }
 
