@@ -76,7 +76,7 @@ struct MegatronArgumentsTests {
   @Test func parallelSizesArePassedOn() throws {
     let arguments = MegatronArguments(
       try Case(path: "bridge/qwen3_moe").blueprint(), dtype: .float16,
-      parallelism: .init(tensor: 2, pipeline: 4, expert: 8))
+      sizes: ParallelSizes(tensor: 2, pipeline: 4, expert: 8))
     let model = arguments.model
     #expect(model["tensor_model_parallel_size"] == .integer(2))
     #expect(model["pipeline_model_parallel_size"] == .integer(4))

@@ -26,19 +26,6 @@ public struct MegatronArguments {
     }
   }
 
-  /// Over how many ranks the weights are meant to be shared.
-  public struct Parallelism: Hashable, Sendable {
-    public var tensor: Int
-    public var pipeline: Int
-    public var expert: Int
-
-    public init(tensor: Int = 1, pipeline: Int = 1, expert: Int = 1) {
-      self.tensor = tensor
-      self.pipeline = pipeline
-      self.expert = expert
-    }
-  }
-
   public var provider = Provider.plain
   /// What the layers said, and the frame; it goes before the provider's defaults.
   public var values: [String: JSON] = [:]
@@ -62,9 +49,10 @@ public struct MegatronArguments {
   /// - Parameters:
   ///   - source: the Hugging Face name or path the weights are from.
   ///   - dtype: the precision of the weights: bfloat16, float16 or float32.
+  ///   - sizes: over how many ranks the weights are meant to be shared.
   public init(
     _ blueprint: Blueprint, source: String? = nil, dtype: DType,
-    parallelism: Parallelism = Parallelism()
+    sizes: ParallelSizes = ParallelSizes()
   ) {
     self.blueprint = blueprint
     for block in blueprint.blocks {
@@ -80,7 +68,7 @@ public struct MegatronArguments {
     describeFeedForward()
     describeBiases()
     describeWindows()
-    describePrecision(dtype, parallelism)
+    describePrecision(dtype, sizes)
   }
 
   /// The section, its keys sorted as Bridge sorts them.
@@ -213,7 +201,7 @@ public struct MegatronArguments {
     }
   }
 
-  private mutating func describePrecision(_ dtype: DType, _ parallelism: Parallelism) {
+  private mutating func describePrecision(_ dtype: DType, _ sizes: ParallelSizes) {
     let type =
       dtype.torchName.map { name in
         JSON.object(JSONObject(["_call_": .bool(false), "_target_": .string("torch." + name)]))
@@ -222,12 +210,13 @@ public struct MegatronArguments {
     values["fp16"] = .bool(dtype == .float16)
     values["params_dtype"] = type
     values["autocast_dtype"] = type
-    let isShared = parallelism != Parallelism()
+    let isShared = sizes != ParallelSizes()
     values["pipeline_dtype"] = isShared ? type : .null
-    values["tensor_model_parallel_size"] = .integer(parallelism.tensor)
-    values["pipeline_model_parallel_size"] = .integer(parallelism.pipeline)
-    values["expert_model_parallel_size"] = .integer(parallelism.expert)
-    values["microbatch_group_size_per_vp_stage"] = .integer(parallelism.pipeline)
+    values["tensor_model_parallel_size"] = .integer(sizes.tensor)
+    values["pipeline_model_parallel_size"] = .integer(sizes.pipeline)
+    values["expert_model_parallel_size"] = .integer(sizes.expert)
+    values["expert_tensor_parallel_size"] = .integer(sizes.expertTensor)
+    values["microbatch_group_size_per_vp_stage"] = .integer(sizes.pipeline)
   }
 }
 
