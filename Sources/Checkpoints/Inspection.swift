@@ -118,7 +118,8 @@ extension Inspection {
       parameters = Self.elements(tensors)
       notes.append("Not convertible: \(error)")
     }
-    add("type in config.json", "torch_dtype", configuration["torch_dtype"] ?? configuration["dtype"])
+    add(
+      "type in config.json", "torch_dtype", configuration["torch_dtype"] ?? configuration["dtype"])
   }
 
   private mutating func add(_ blueprint: Blueprint) {

@@ -91,7 +91,7 @@ public struct MegatronArguments {
     values["vocab_size"] = .integer(frame.vocabulary)
     values["share_embeddings_and_output_weights"] = .bool(frame.isTied)
     if let positions = frame.positions { values["seq_length"] = .integer(positions) }
-    values["make_vocab_size_divisible_by"] = .integer(vocabularyDivisor)
+    values["make_vocab_size_divisible_by"] = .integer(blueprint.vocabularyDivisor)
     values["fp32_residual_connection"] = .bool(blueprint.keepsResidualFloat32)
     if let cap = blueprint.logitSoftCap {
       values[provider == .capped ? "final_logit_softcapping" : "isthmus_logit_softcapping"] =
@@ -110,14 +110,6 @@ public struct MegatronArguments {
     }
     if isParallel { values["isthmus_parallel_block"] = .bool(true) }
     describeFreshWeights()
-  }
-
-  /// The largest power of two up to 128 that divides the vocabulary; DeepSeek's is fixed.
-  private var vocabularyDivisor: Int {
-    if provider == .latent { return 1280 }
-    var divisor = 128
-    while blueprint.frame.vocabulary % divisor != 0 { divisor /= 2 }
-    return divisor
   }
 
   private mutating func describeFreshWeights() {
@@ -212,6 +204,8 @@ public struct MegatronArguments {
     values["autocast_dtype"] = type
     let isShared = sizes != ParallelSizes()
     values["pipeline_dtype"] = isShared ? type : .null
+    values["should_pad_vocab"] = .bool(
+      blueprint.paddedVocabulary(sizes.tensor) != blueprint.frame.vocabulary)
     values["tensor_model_parallel_size"] = .integer(sizes.tensor)
     values["pipeline_model_parallel_size"] = .integer(sizes.pipeline)
     values["expert_model_parallel_size"] = .integer(sizes.expert)
