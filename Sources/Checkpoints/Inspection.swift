@@ -19,7 +19,7 @@ public struct Inspection: Sendable {
   }
 
   public let path: String
-  /// The format in a word, for programs: `huggingface`, `safetensors`, `torch_dist`, …
+  /// The format in a word, such as `huggingface`, for programs.
   public let format: String
   /// The format in words.
   public let title: String
