@@ -155,11 +155,8 @@ extension Inspection {
     if let items = value.dictionary?.items {
       let names = items.compactMap(\.key.string)
       add("keys", "keys", .array(names.prefix(50).map { .string($0) }))
-      objects = items.compactMap { item in
-        guard let name = item.key.string else { return nil }
-        let isTensor = tensors[name] != nil || tensors.names.contains { $0.hasPrefix(name + ".") }
-        return isTensor ? nil : name
-      }
+      let holders = Set(tensors.names.map { $0.prefix { $0 != "." } })
+      objects = names.filter { tensors[$0] == nil && !holders.contains($0.prefix { $0 != "." }) }
     }
     parameters = Self.elements(tensors)
   }
