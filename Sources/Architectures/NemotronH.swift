@@ -53,55 +53,37 @@ public enum NemotronH: Architecture {
     return blueprint
   }
 
-  /// What a block holds.
-  private enum Kind {
-    case mamba
-    case attention
-    case mlp
-    case experts
+  private enum Kind { case mamba, attention, mlp, experts }
 
-    init?(_ text: String) {
-      switch text {
-      case "M", "mamba", "linear_attention": self = .mamba
-      case "*", "attention", "full_attention": self = .attention
-      case "-", "mlp": self = .mlp
-      case "E", "moe": self = .experts
-      default: return nil
-      }
-    }
-  }
+  private static let kinds: [String: Kind] = [
+    "M": .mamba, "mamba": .mamba, "linear_attention": .mamba, "*": .attention,
+    "attention": .attention, "full_attention": .attention, "-": .mlp, "mlp": .mlp,
+    "E": .experts, "moe": .experts,
+  ]
 
+  /// What each block holds, from a list of names, a string of letters, or both if they agree.
   private static func pattern(_ config: Config) throws(ConfigError) -> [Kind] {
     let listed: [String]? = try config.optional(anyOf: ["layers_block_type", "layer_types"])
     let written: String? = try config.optional("hybrid_override_pattern")
-    let lists: [(key: String, items: [String])] =
-      (listed.map { [("layers_block_type", $0)] } ?? [])
-      + (written.map { [("hybrid_override_pattern", $0.map { String($0) })] } ?? [])
-    guard !lists.isEmpty else { throw .missing(key: "hybrid_override_pattern") }
-    var patterns: [[Kind]] = []
-    for (key, items) in lists {
-      var kinds: [Kind] = []
-      for item in items {
-        guard let kind = Kind(item) else {
-          throw .unsupported(
-            key: key, value: "\"\(item)\"",
-            reason:
-              "the kinds of layer known are M (mamba), * (attention), - (mlp) and E (moe)")
-        }
-        kinds.append(kind)
-      }
-      patterns.append(kinds)
+    let letters = written.map { $0.map(String.init) }
+    guard let items = listed ?? letters else { throw .missing(key: "hybrid_override_pattern") }
+    if let unknown = (items + (letters ?? [])).first(where: { kinds[$0] == nil }) {
+      throw .unsupported(
+        key: listed == nil ? "hybrid_override_pattern" : "layers_block_type",
+        value: "\"\(unknown)\"",
+        reason: "the kinds of layer known are M (mamba), * (attention), - (mlp) and E (moe)")
     }
-    guard patterns.allSatisfy({ $0 == patterns[0] }) else {
+    let pattern = items.compactMap { kinds[$0] }
+    guard letters == nil || letters?.compactMap({ kinds[$0] }) == pattern else {
       throw .contradiction("hybrid_override_pattern and layers_block_type differ")
     }
-    try config.check("hybrid_override_pattern", patterns[0].count, in: 1...4096)
-    let depth: Int = try config("num_hidden_layers", default: patterns[0].count)
-    guard depth == patterns[0].count else {
+    try config.check("hybrid_override_pattern", pattern.count, in: 1...4096)
+    let depth: Int = try config("num_hidden_layers", default: pattern.count)
+    guard depth == pattern.count else {
       throw .contradiction(
-        "num_hidden_layers \(depth) is not the \(patterns[0].count) layers of the pattern")
+        "num_hidden_layers \(depth) is not the \(pattern.count) layers of the pattern")
     }
-    return patterns[0]
+    return pattern
   }
 
   private static func mamba(
@@ -152,7 +134,9 @@ public enum NemotronH: Architecture {
       scale: try config("routed_scaling_factor", default: 1),
       correction: "mixer.gate.e_score_correction_bias",
       groups: try config.routerGroups(
-        countDefault: 1, keptDefault: 1, experts: count, perToken: perToken))
+        countDefault: 1, keptDefault: 1, experts: count, perToken: perToken),
+      // Not in config.json; what Megatron-Bridge trains the family with.
+      balance: 0.0001)
     let latent = try config.optionalSize("moe_latent_size")
     return Experts(
       width, count: count, inner: try config.size("moe_intermediate_size", default: 7688),

@@ -62,14 +62,11 @@ public struct Blueprint: Sendable {
 
   /// Whether Megatron stacks the layers of the decoder under one key.
   ///
-  /// It does where all blocks hold the same tensors and none is a Mamba layer (FORMATS.md B.3).
+  /// It does where all blocks hold the same tensors and the model is no hybrid (FORMATS.md B.3).
   public var stacksLayers: Bool {
-    guard !numbersLayers, let first = blocks.first else { return false }
+    guard !numbersLayers, !isHybrid, let first = blocks.first else { return false }
     let signature = first.slots.map(SlotSignature.init)
-    return blocks.allSatisfy { block in
-      let slots = block.slots
-      return slots.map(SlotSignature.init) == signature && !slots.contains { $0.role == .mambaIn }
-    }
+    return blocks.allSatisfy { $0.slots.map(SlotSignature.init) == signature }
   }
 
   /// What must be equal for the tensors of two blocks to be stacked.
@@ -135,6 +132,9 @@ public struct Block: Sendable {
 
   public var slots: [Slot] { layers.flatMap(\.slots) }
   public var buffers: [String] { layers.flatMap(\.buffers) }
+
+  /// The layers without the arrangement around them.
+  public var leaves: [any Layer] { layers.flatMap(\.leaves) }
 }
 
 /// A block that predicts one token further ahead than the model before it (DeepSeek-V3 §2.2).

@@ -13,11 +13,22 @@ public protocol Layer: Sendable {
 
   /// What a norm on this layer's output is to Megatron.
   var normAfter: NormPlace { get }
+
+  /// The layers this one is made of; empty where it is no mere arrangement of others.
+  var inner: [any Layer] { get }
+
+  /// Says in Megatron's words what the layer computes.
+  func describe(in arguments: inout MegatronArguments)
 }
 
 extension Layer {
   public var buffers: [String] { [] }
   public var normAfter: NormPlace { .afterMLP }
+  public var inner: [any Layer] { [] }
+  public func describe(in arguments: inout MegatronArguments) {}
+
+  /// The layer itself, or those it arranges, in the order of the forward pass.
+  public var leaves: [any Layer] { inner.isEmpty ? [self] : inner.flatMap(\.leaves) }
 }
 
 /// x + after(layer(before(x))).
@@ -39,6 +50,7 @@ public struct Residual: Layer {
 
   public var buffers: [String] { layer.buffers }
   public var normBefore: NormPlace { layer.normBefore }
+  public var inner: [any Layer] { [layer] }
 }
 
 /// x + attention(norm(x)) + mlp(norm(x)): a parallel block, with one norm for both or one for each.
@@ -63,6 +75,7 @@ public struct ParallelResidual: Layer {
 
   public var buffers: [String] { branches.flatMap(\.buffers) }
   public var normBefore: NormPlace { .beforeBoth }
+  public var inner: [any Layer] { branches }
 }
 
 /// Collects a block's layers from statements, with `if` and `switch`.

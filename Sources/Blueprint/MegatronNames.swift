@@ -205,9 +205,13 @@ public struct MegatronNames: Sendable {
 }
 
 extension Blueprint {
-  /// Whether Megatron builds the model as a hybrid stack: any block holds a Mamba layer.
+  /// Whether Megatron builds the model as a hybrid stack: some block is a Mamba layer, or one layer
+  /// where a transformer has attention and MLP.
   public var isHybrid: Bool {
-    blocks.contains { block in block.slots.contains { $0.role == .mambaIn } }
+    blocks.contains { block in
+      let leaves = block.leaves
+      return leaves.count == 1 || leaves.contains { $0 is Mamba }
+    }
   }
 }
 

@@ -108,3 +108,21 @@ private struct ShardBuilder {
         offsets: offsets, sizes: Shape(sizes)))
   }
 }
+
+extension Blueprint {
+  /// What Megatron-Bridge makes a padded vocabulary a multiple of: 128, halved until it divides the
+  /// vocabulary; always 1280 for latent attention, as its provider says (TRANSFORMS.md §5).
+  public var vocabularyDivisor: Int {
+    if blocks.contains(where: { $0.leaves.contains { $0 is LatentAttention } }) { return 1280 }
+    var divisor = 128
+    while frame.vocabulary % divisor != 0 { divisor /= 2 }
+    return divisor
+  }
+
+  /// The vocabulary as Megatron stores it: padded only where so many ranks could not share it evenly.
+  public func paddedVocabulary(_ ranks: Int) -> Int {
+    guard frame.vocabulary % ranks != 0 else { return frame.vocabulary }
+    let unit = vocabularyDivisor * ranks
+    return (frame.vocabulary + unit - 1) / unit * unit
+  }
+}

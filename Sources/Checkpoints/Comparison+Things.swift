@@ -41,8 +41,9 @@ public struct ComparablePair: Sendable {
     if !left.names.contains(where: { right[$0] != nil }) {
       left = left.renamed(MegatronModel.bareKey)
       right = right.renamed(MegatronModel.bareKey)
-      guard left.names.contains(where: { right[$0] != nil }) || left.tensors.isEmpty
-        || right.tensors.isEmpty
+      guard
+        left.names.contains(where: { right[$0] != nil }) || left.tensors.isEmpty
+          || right.tensors.isEmpty
       else {
         throw ConversionError.notYet(
           "The two have no tensor name in common (\(left.names[0]) and \(right.names[0]), for "

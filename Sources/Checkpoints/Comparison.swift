@@ -77,7 +77,10 @@ public struct Comparison: Sendable {
     let values = try Self.compareValues(pairs, tolerance, workers: workers, progress)
     for (pair, value) in zip(pairs, values) where value.count > 0 {
       found.append(
-        (pair.position, Difference(name: pair.left.name, kind: .values(value), shape: pair.left.shape)))
+        (
+          pair.position,
+          Difference(name: pair.left.name, kind: .values(value), shape: pair.left.shape)
+        ))
     }
     differences = found.sorted { $0.position < $1.position }.map(\.difference)
     differences += right.tensors.filter { left[$0.name] == nil }.map {

@@ -241,17 +241,3 @@ extension MegatronPiece {
     shape.dimensions[0] = count
   }
 }
-
-extension Blueprint {
-  /// The vocabulary as Megatron stores it: padded only where the ranks could not share it evenly.
-  ///
-  /// The divisor is Megatron-Bridge's: 128, halved until it divides the vocabulary (TRANSFORMS.md §5).
-  func paddedVocabulary(_ ranks: Int) -> Int {
-    let vocabulary = frame.vocabulary
-    guard vocabulary % ranks != 0 else { return vocabulary }
-    var divisor = 128
-    while vocabulary % divisor != 0 { divisor /= 2 }
-    let unit = divisor * ranks
-    return (vocabulary + unit - 1) / unit * unit
-  }
-}

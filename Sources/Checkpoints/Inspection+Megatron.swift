@@ -140,7 +140,8 @@ extension Inspection {
     }
     if weights.contains(where: { $0.contains(".adapter.") }) {
       add("adapter", "adapter", .bool(true))
-      notes.append("It holds an adapter alone, which has to be merged with its base before an export.")
+      notes.append(
+        "It holds an adapter alone, which has to be merged with its base before an export.")
     }
   }
 

@@ -19,7 +19,7 @@ public struct Inspection: Sendable {
   }
 
   public let path: String
-  /// The format in a word, for programs: `huggingface`, `safetensors`, `torch_dist`, …
+  /// The format in a word, such as `huggingface`, for programs.
   public let format: String
   /// The format in words.
   public let title: String
@@ -118,7 +118,8 @@ extension Inspection {
       parameters = Self.elements(tensors)
       notes.append("Not convertible: \(error)")
     }
-    add("type in config.json", "torch_dtype", configuration["torch_dtype"] ?? configuration["dtype"])
+    add(
+      "type in config.json", "torch_dtype", configuration["torch_dtype"] ?? configuration["dtype"])
   }
 
   private mutating func add(_ blueprint: Blueprint) {

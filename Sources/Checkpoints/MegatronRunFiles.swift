@@ -60,7 +60,8 @@ struct MegatronRunFiles {
 
   /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
   private func runConfig() throws -> YAMLValue {
-    let arguments = MegatronArguments(blueprint, dtype: dtype, sizes: options.sizes)
+    let arguments = MegatronArguments(
+      blueprint, source: model.folder, dtype: dtype, sizes: options.sizes)
     return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: model.folder)
   }
 }

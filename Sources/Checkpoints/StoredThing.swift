@@ -94,7 +94,8 @@ extension RunFolder {
     case .legacyTorch, .zarr:
       throw .notYet(
         "\(folder) is a Megatron checkpoint in the format \(format.title), whose tensors this version "
-          + "does not read. Save it as torch_dist with Megatron (--ckpt-convert-format torch_dist).")
+          + "does not read. Save it as torch_dist with Megatron (--ckpt-convert-format torch_dist)."
+      )
     }
   }
 

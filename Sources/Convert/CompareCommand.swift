@@ -130,7 +130,8 @@ struct ComparisonReport {
     case .shape(let a, let b): return "shape \(a) in a, \(b) in b"
     case .dtype(let a, let b): return "type \(a.name) in a, \(b.name) in b"
     case .values(let values):
-      return "\(Format.count(values.count)) of \(Format.count(difference.shape.count)) values differ"
+      return
+        "\(Format.count(values.count)) of \(Format.count(difference.shape.count)) values differ"
         + ", first at\(position(values.first, difference.shape))"
         + ", largest |a - b| = \(Format.difference(values.largest))"
     }

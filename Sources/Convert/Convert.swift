@@ -58,7 +58,8 @@ import JSON
     } catch let error where error is ValidationError || exitCode(for: error).isSuccess {
       return usage(error)
     } catch ConversionError.interrupted {
-      Report.error("Interrupted; nothing was published and what had been written was removed.", label: "")
+      Report.error(
+        "Interrupted; nothing was published and what had been written was removed.", label: "")
       return ExitStatus.interrupted
     } catch {
       if (command as? any ReportsJSON)?.wantsJSON == true {

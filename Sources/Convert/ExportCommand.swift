@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
-import Tensors
 import MegatronFormat
+import Tensors
 
 /// `convert export`: Megatron to Hugging Face.
 struct ExportCommand: ParsableCommand, ReportsJSON {

@@ -46,7 +46,9 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
       tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: plan.notes,
       next: [
         ["convert", "inspect", target],
-        ["convert", "export"] + model.words + ["--megatron-path", target, "--hf-path", target + "-hf"],
+        ["convert", "export"] + model.words + [
+          "--megatron-path", target, "--hf-path", target + "-hf",
+        ],
       ]
     ).run(destination, running)
   }

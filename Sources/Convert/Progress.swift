@@ -70,7 +70,8 @@ final class ProgressDisplay: Sendable {
       case .lines:
         Report.write(
           label + ": "
-            + Self.numbers(done: progress.bytes, of: total, seconds: seconds).joined(separator: ", ")
+            + Self.numbers(done: progress.bytes, of: total, seconds: seconds).joined(
+              separator: ", ")
             + "\n",
           to: STDERR_FILENO)
       case .none: return

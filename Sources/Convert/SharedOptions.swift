@@ -72,7 +72,8 @@ struct LayoutOptions: ParsableArguments {
     case fsdpDtensor = "fsdp_dtensor"
   }
 
-  @Option(help: "The checkpoint's format. Written is torch_dist; an export recognises what it reads.")
+  @Option(
+    help: "The checkpoint's format. Written is torch_dist; an export recognises what it reads.")
   var format: Format = .torchDist
 
   @Option(

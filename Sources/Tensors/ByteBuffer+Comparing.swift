@@ -107,7 +107,8 @@ extension ByteBuffer {
     }
     let fraction = Double(mantissa) / Double(1 << mantissaBits)
     let scale = exponent == 0 ? 1 - bias : exponent - bias
-    return sign * Double(
-      sign: .plus, exponent: scale, significand: exponent == 0 ? fraction : 1 + fraction)
+    return sign
+      * Double(
+        sign: .plus, exponent: scale, significand: exponent == 0 ? fraction : 1 + fraction)
   }
 }

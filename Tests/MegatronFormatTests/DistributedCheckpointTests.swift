@@ -9,7 +9,8 @@ import Testing
 /// Reading: every example is a folder that PyTorch or Megatron wrote, beside its tensors' values.
 @Suite struct DistributedCheckpointTests {
   static let formats = Support.names(in: "formats").filter {
-    ($0.hasPrefix("td_") || $0 == "bridge_lora_tp2") && !$0.contains(".")
+    ($0.hasPrefix("td_") || ["bridge_lora_tp2", "minimal_written"].contains($0))
+      && !$0.contains(".")
   }
   static let plain = ["2.4.1", "2.6.0", "2.9.0", "2.13.0"].map { "plain_dcp_" + $0 }
     .filter { FileManager.default.fileExists(atPath: Support.data("formats/\($0)").path) }

@@ -14,8 +14,6 @@ public enum ChunkFault: Equatable, Sendable {
   case withoutStorage(key: String, offsets: [Int]?)
   /// An entry says where bytes are that no tensor or object asks for.
   case withoutChunk(key: String, offsets: [Int]?)
-  /// Two entries for the same chunk.
-  case twoStorages(key: String, offsets: [Int]?)
   /// The name is not that of a file in the checkpoint's folder (`../x`, `/x`, empty).
   case unsafeName(key: String, name: String)
   case missingFile(key: String, name: String)
@@ -27,7 +25,7 @@ public enum ChunkFault: Equatable, Sendable {
     switch self {
     case .outside(let key, _, _, _), .gap(let key, _, _), .overlap(let key, _, _),
       .tooIrregular(let key, _), .withoutStorage(let key, _), .withoutChunk(let key, _),
-      .twoStorages(let key, _), .unsafeName(let key, _), .missingFile(let key, _),
+      .unsafeName(let key, _), .missingFile(let key, _),
       .beyondFile(let key, _, _, _, _):
       key
     }
@@ -49,8 +47,6 @@ extension ChunkFault: CustomStringConvertible {
       "\(key): nothing says in which file \(place(offsets)) is"
     case .withoutChunk(let key, let offsets):
       "\(key): a file holds \(place(offsets)), which no tensor or object lists"
-    case .twoStorages(let key, let offsets):
-      "\(key): two entries say where \(place(offsets)) is"
     case .unsafeName(let key, let name):
       "\(key): \"\(name)\" is not the name of a file inside the checkpoint's folder"
     case .missingFile(let key, let name):

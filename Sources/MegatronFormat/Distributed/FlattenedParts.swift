@@ -1,7 +1,8 @@
 import Tensors
 
-/// How an older distributed optimizer stored a tensor: a grid of equal parts, each part flattened
-/// to one row. The stored shape is the grid and, last, the elements of one part.
+/// How an older distributed optimizer stored a tensor: a grid of equal parts, each one flattened.
+///
+/// The stored shape is the grid and, last, the elements of one part.
 struct FlattenedParts {
   let grid: [Int]
   let partSizes: [Int]

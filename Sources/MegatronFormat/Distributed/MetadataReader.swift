@@ -10,9 +10,7 @@ struct MetadataReader {
   private let file: String
   private let root: PickleDictionary
   private(set) var faults: [ChunkFault] = []
-  /// By key, the storages of its chunks by offsets.
-  private var chunkStorages: [String: [[Int]: Storage]] = [:]
-  private var objectStorages: [String: Storage] = [:]
+  private var storages = StorageTable()
 
   init(_ bytes: [UInt8], file: String) throws(MegatronError) {
     self.file = file
@@ -45,7 +43,7 @@ struct MetadataReader {
       guard case .object(let object) = value else { throw wrong(key, expected: "an object", value) }
       switch object.name {
       case "BytesStorageMetadata":
-        if let storage = objectStorages.removeValue(forKey: key) {
+        if let storage = storages.take(key, offsets: nil) {
           metadata.objects[key] = storage
           metadata.keys.append(key)
         } else {
@@ -58,7 +56,9 @@ struct MetadataReader {
         throw wrong(key, expected: "TensorStorageMetadata or BytesStorageMetadata", value)
       }
     }
-    reportLeftOverStorages()
+    for left in storages.leftOver {
+      faults.append(.withoutChunk(key: left.key, offsets: left.offsets))
+    }
     try readFlattenedShapes(into: &metadata)
     readPaths(into: &metadata)
     if case .string(let version)? = root["version"] { metadata.version = version }
@@ -69,6 +69,7 @@ struct MetadataReader {
 
   private mutating func readStorages() throws(MegatronError) {
     let items = try dictionary(root["storage_data"], "storage_data").items
+    storages.reserve(items.count)
     for (index, value) in items {
       guard case .object(let indexObject) = index, indexObject.name == "MetadataIndex",
         let indexState = state(indexObject), case .string(let key)? = indexState["fqn"]
@@ -83,15 +84,8 @@ struct MetadataReader {
       try refuseTransforms(fields["transform_descriptors"], key)
       let storage = Storage(file: name, offset: offset, length: length)
       switch indexState["offset"] {
-      case nil, .some(.none):
-        if objectStorages.updateValue(storage, forKey: key) != nil {
-          faults.append(.twoStorages(key: key, offsets: nil))
-        }
-      case .some(let value):
-        let offsets = try dimensions(value, key)
-        if chunkStorages[key, default: [:]].updateValue(storage, forKey: offsets) != nil {
-          faults.append(.twoStorages(key: key, offsets: offsets))
-        }
+      case nil, .some(.none): storages.add(key, offsets: nil, storage)
+      case .some(let value): storages.add(key, offsets: try dimensions(value, key), storage)
       }
     }
   }
@@ -111,19 +105,6 @@ struct MetadataReader {
       names: items.map { if case .string(let name) = $0 { name } else { $0.kind } })
   }
 
-  private mutating func reportLeftOverStorages() {
-    for key in objectStorages.keys.sorted() {
-      faults.append(.withoutChunk(key: key, offsets: nil))
-    }
-    for key in chunkStorages.keys.sorted() {
-      for offsets in (chunkStorages[key] ?? [:]).keys.sorted(by: {
-        $0.lexicographicallyPrecedes($1)
-      }) {
-        faults.append(.withoutChunk(key: key, offsets: offsets))
-      }
-    }
-  }
-
   // MARK: Tensors
 
   private mutating func tensor(
@@ -140,7 +121,6 @@ struct MetadataReader {
     guard case .list(let list)? = fields["chunks"] else {
       throw wrong(key, expected: "a list of chunks", fields["chunks"])
     }
-    var storages = chunkStorages.removeValue(forKey: key) ?? [:]
     var chunks: [DistributedMetadata.Chunk] = []
     chunks.reserveCapacity(list.items.count)
     for item in list.items {
@@ -149,14 +129,13 @@ struct MetadataReader {
       else { throw wrong(key, expected: "ChunkStorageMetadata", item) }
       let offsets = try dimensions(chunkFields["offsets"], key)
       let sizes = try dimensions(chunkFields["sizes"], key)
-      guard let storage = storages.removeValue(forKey: offsets) else {
+      guard let storage = storages.take(key, offsets: offsets) else {
         // A chunk listed twice finds nothing the second time, which is a fault as well.
         faults.append(.withoutStorage(key: key, offsets: offsets))
         continue
       }
       chunks.append(.init(offsets: offsets, sizes: sizes, storage: storage))
     }
-    if !storages.isEmpty { chunkStorages[key] = storages }
     return .init(dtype: dtype, shape: shape, chunks: chunks)
   }
 

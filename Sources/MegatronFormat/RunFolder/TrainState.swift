@@ -60,7 +60,9 @@ private struct FieldReader {
     return count
   }
 
-  /// `nil` if the field is absent. Counts beyond 2^53 are not steps or samples of any run.
+  /// The number in a field; `nil` if the field is absent.
+  ///
+  /// Counts beyond 2^53, where doubles have gaps, are not steps or samples of any run.
   func number(_ name: String) throws(MegatronError) -> Double? {
     guard let value = fields[name] else { return nil }
     switch value {

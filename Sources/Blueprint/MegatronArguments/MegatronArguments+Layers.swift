@@ -1,0 +1,139 @@
+import JSON
+
+// What each layer is to Megatron. A layer of a new kind brings its own.
+
+extension Attention {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.pattern += "*"
+    arguments.windows.append(window)
+    arguments.attentionBiases = (hasInputBias, hasOutputBias)
+    if softCap != nil { arguments.provider = .capped }
+    var values = arguments.values
+    values["num_attention_heads"] = .integer(heads)
+    values["num_query_groups"] = .integer(groups)
+    values["kv_channels"] = .integer(headSize)
+    values["add_qkv_bias"] = .bool(hasInputBias)
+    values["qk_layernorm"] = .bool(headNorm != nil)
+    if let softCap { values["attn_logit_softcapping"] = .number(softCap) }
+    if let scale {
+      // Bridge names the number under the root, Megatron-Core the factor.
+      let scalar = 1 / (scale * scale)
+      let whole = scalar.rounded()
+      let isWhole = abs(scalar - whole) < whole * 1e-9 && whole < 1e9
+      values[softCap == nil ? "softmax_scale" : "query_pre_attn_scalar"] =
+        softCap == nil ? .number(scale) : isWhole ? .integer(Int(whole)) : .number(scalar)
+    }
+    if let alibi {
+      values["isthmus_alibi"] = .object(JSONObject(["scaled": .bool(alibi.isScaled)]))
+    }
+    arguments.values = values
+    if let rotary {
+      arguments.describe(rotary, headSize: headSize)
+    } else {
+      arguments.values["position_embedding_type"] = .string("none")
+    }
+  }
+}
+
+extension LatentAttention {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.provider = .latent
+    arguments.describe(rotary, headSize: rotary.dimensions)
+    // The latent provider has names of its own for the scaling.
+    for key in arguments.values.keys where key.hasPrefix("yarn_") { arguments.values[key] = nil }
+    var values = arguments.values
+    values["position_embedding_type"] = .string("rope")
+    values["multi_latent_attention"] = .bool(true)
+    values["num_attention_heads"] = .integer(heads)
+    values["num_query_groups"] = .integer(heads)
+    values["kv_channels"] = .integer(rotary.dimensions)
+    values["q_lora_rank"] = queryRank.map(JSON.integer) ?? .null
+    values["kv_lora_rank"] = .integer(keyValueRank)
+    values["qk_head_dim"] = .integer(plainSize)
+    values["qk_pos_emb_head_dim"] = .integer(rotary.dimensions)
+    values["v_head_dim"] = .integer(valueSize)
+    values["qk_layernorm"] = .bool(true)
+    values["isthmus_latent_layernorm_epsilon"] = .number(eps)
+    values["rotary_scaling_factor"] = .number(1)
+    values["mscale_all_dim"] = .number(1)
+    if !rotary.isInterleaved { values["isthmus_rotary_halves"] = .bool(true) }
+    if case .yarn(let yarn) = rotary.scaling {
+      values["rotary_scaling_factor"] = .number(yarn.factor)
+      values["original_max_position_embeddings"] = .integer(yarn.original)
+      values["beta_fast"] = .number(yarn.betaFast)
+      values["beta_slow"] = .number(yarn.betaSlow)
+      values["mscale"] = .number(yarn.mscale ?? 1)
+      values["mscale_all_dim"] = .number(yarn.mscaleAllDimensions ?? 0)
+    }
+    arguments.values = values
+  }
+}
+
+extension MLP {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.pattern += "-"
+    arguments.denseSizes.append(inner)
+    arguments.describe(activation, isGated: input.isGated)
+    arguments.values["add_bias_linear"] = .bool(hasBias)
+  }
+}
+
+extension Experts {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.pattern += "E"
+    arguments.expertSizes.append(inner)
+    arguments.describe(activation, isGated: input.isGated)
+    var values = arguments.values
+    values["num_moe_experts"] = .integer(count)
+    values["moe_ffn_hidden_size"] = .integer(inner)
+    values["moe_router_topk"] = .integer(router.perToken)
+    values["moe_aux_loss_coeff"] = .number(router.balance)
+    values["moe_grouped_gemm"] = .bool(true)
+    values["moe_permute_fusion"] = .bool(true)
+    values["moe_token_dispatcher_type"] = .string("alltoall")
+    values["moe_router_enable_expert_bias"] = .bool(router.correction != nil)
+    if let groups = router.groups {
+      values["moe_router_num_groups"] = .integer(groups.count)
+      values["moe_router_group_topk"] = .integer(groups.kept)
+    }
+    if let shared {
+      values["moe_shared_expert_intermediate_size"] = .integer(shared.inner)
+      values["moe_shared_expert_overlap"] = .bool(true)
+    }
+    if let latent { values["moe_latent_size"] = .integer(latent.size) }
+    switch router.score {
+    case .softmax:
+      // Softmax over all, left as it is; or over the chosen, which is normalising.
+      values["moe_router_pre_softmax"] = .bool(!router.isNormalized)
+      if router.scale != 1 { values["moe_router_topk_scaling_factor"] = .number(router.scale) }
+    case .sigmoid:
+      values["moe_router_score_function"] = .string("sigmoid")
+      values["moe_router_dtype"] = .string("fp32")
+      values["moe_router_load_balancing_type"] = .string("seq_aux_loss")
+      values["moe_router_topk_scaling_factor"] = .number(router.scale)
+      // Megatron-Core always normalises such scores.
+      if !router.isNormalized { values["isthmus_router_normalizes"] = .bool(false) }
+    }
+    arguments.values = values
+  }
+}
+
+extension Mamba {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.pattern += "M"
+    var values = arguments.values
+    values["mamba_num_heads"] = .integer(heads)
+    values["mamba_head_dim"] = .integer(headSize)
+    values["mamba_num_groups"] = .integer(groups)
+    values["mamba_state_dim"] = .integer(state)
+    values["mamba_chunk_size"] = .integer(chunk)
+    // Megatron-Core's mixer knows one length, a bias and no bounds.
+    if kernel != 4 { values["isthmus_mamba_conv_kernel"] = .integer(kernel) }
+    if !hasConvolutionBias { values["isthmus_mamba_conv_bias"] = .bool(false) }
+    if stepLimit.low > 0 { values["isthmus_mamba_step_minimum"] = .number(stepLimit.low) }
+    if stepLimit.high.isFinite {
+      values["isthmus_mamba_step_maximum"] = .number(stepLimit.high)
+    }
+    arguments.values = values
+  }
+}

@@ -1,0 +1,305 @@
+import JSON
+import Tensors
+
+/// The `model:` section of a run_config.yaml: what Megatron-Bridge needs to build the model.
+///
+/// It is told from the blueprint alone, as Bridge 0.6.0 spells it. What Megatron-Core has no word for
+/// stands under keys of our own (`isthmus_…`), which Bridge drops with a warning.
+public struct MegatronArguments {
+  /// The class that builds the model, by what only it can build.
+  public enum Provider: Sendable {
+    case plain
+    /// Capped scores and norms on layers' outputs.
+    case capped
+    case latent
+    case hybrid
+
+    /// Its name in Python.
+    var target: String {
+      let models = "megatron.bridge.models."
+      return switch self {
+      case .plain: models + "gpt_provider.GPTModelProvider"
+      case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
+      case .latent: models + "mla_provider.MLAModelProvider"
+      case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
+      }
+    }
+  }
+
+  public var provider = Provider.plain
+  /// What the layers said, and the frame; it goes before the provider's defaults.
+  public var values: [String: JSON] = [:]
+
+  // What the layers say one by one, in their order.
+
+  /// The window of each attention.
+  public var windows: [Int?] = []
+  /// Whether attention's projections have biases.
+  public var attentionBiases: (input: Bool, output: Bool)?
+  /// The letters of Megatron's hybrid pattern.
+  public var pattern = ""
+  /// The matrices' rows of dense and of expert layers.
+  public var denseSizes: [Int] = []
+  public var expertSizes: [Int] = []
+
+  private let blueprint: Blueprint
+
+  /// Asks every layer of a blueprint.
+  ///
+  /// - Parameters:
+  ///   - source: the Hugging Face name or path the weights are from.
+  ///   - dtype: the precision of the weights: bfloat16, float16 or float32.
+  ///   - sizes: over how many ranks the weights are meant to be shared.
+  public init(
+    _ blueprint: Blueprint, source: String? = nil, dtype: DType,
+    sizes: ParallelSizes = ParallelSizes()
+  ) {
+    self.blueprint = blueprint
+    for block in blueprint.blocks {
+      for layer in block.leaves { layer.describe(in: &self) }
+    }
+    if blueprint.isHybrid {
+      provider = .hybrid
+      values["is_hybrid_model"] = .bool(true)
+      values["hybrid_layer_pattern"] = .string(pattern)
+    }
+    describeFrame(source: source)
+    describeNorms()
+    describeFeedForward()
+    describeBiases()
+    describeWindows()
+    describePrecision(dtype, sizes)
+  }
+
+  /// The section, its keys sorted as Bridge sorts them.
+  public var model: JSONObject {
+    var all = MegatronDefaults.values(of: provider)
+    all.merge(values) { $1 }
+    all["_target_"] = .string(provider.target)
+    var result = JSONObject()
+    for (key, value) in all.sorted(by: { $0.key < $1.key }) { result[key] = value }
+    return result
+  }
+
+  // MARK: - The frame
+
+  private mutating func describeFrame(source: String?) {
+    let frame = blueprint.frame
+    values["hf_model_id"] = source.map(JSON.string) ?? .null
+    values["hidden_size"] = .integer(frame.width)
+    values["num_layers"] = .integer(frame.depth)
+    values["vocab_size"] = .integer(frame.vocabulary)
+    values["share_embeddings_and_output_weights"] = .bool(frame.isTied)
+    if let positions = frame.positions { values["seq_length"] = .integer(positions) }
+    values["make_vocab_size_divisible_by"] = .integer(blueprint.vocabularyDivisor)
+    values["fp32_residual_connection"] = .bool(blueprint.keepsResidualFloat32)
+    if let cap = blueprint.logitSoftCap {
+      values[provider == .capped ? "final_logit_softcapping" : "isthmus_logit_softcapping"] =
+        .number(cap)
+    }
+    // Gemma's provider scales by the root of the width on its own.
+    if let scale = blueprint.embeddingScale, provider != .capped {
+      values["isthmus_embedding_scale"] = .number(scale)
+    }
+    // A hybrid model says 0 where others say nothing.
+    let predictors = blueprint.predictors.count
+    values["mtp_num_layers"] =
+      predictors > 0 ? .integer(predictors) : provider == .hybrid ? .integer(0) : .null
+    let isParallel = blueprint.blocks.contains { block in
+      block.layers.contains { $0 is ParallelResidual }
+    }
+    if isParallel { values["isthmus_parallel_block"] = .bool(true) }
+    describeFreshWeights()
+  }
+
+  private mutating func describeFreshWeights() {
+    let deviation = blueprint.frame.initialDeviation
+    // A hybrid's block adds to the residual once, others twice.
+    let additions = Double(blueprint.frame.depth) * (provider == .hybrid ? 1 : 2)
+    func normal(_ deviation: Double) -> JSON {
+      .object(
+        JSONObject([
+          "_args_": .array([]), "_partial_": .bool(true),
+          "_target_": .string("torch.nn.init.normal_"), "mean": .number(0),
+          "std": .number(deviation),
+        ]))
+    }
+    values["init_method_std"] = .number(deviation)
+    values["embedding_init_method_std"] = .number(deviation)
+    values["init_method"] = normal(deviation)
+    values["embedding_init_method"] = normal(deviation)
+    values["output_layer_init_method"] = normal(deviation / additions.squareRoot())
+  }
+
+  // MARK: - What the layers have in common
+
+  private mutating func describeNorms() {
+    let eps = JSON.number(blueprint.final.eps)
+    values["layernorm_epsilon"] = eps
+    if values["isthmus_latent_layernorm_epsilon"] == eps {
+      values["isthmus_latent_layernorm_epsilon"] = nil
+    }
+    switch blueprint.final.kind {
+    case .rms:
+      values["normalization"] = .string("RMSNorm")
+    case .rmsUnitOffset:
+      values["normalization"] = .string("RMSNorm")
+      values["layernorm_zero_centered_gamma"] = .bool(true)
+    case .layer(let bias):
+      values["normalization"] = .string("LayerNorm")
+      if !bias { values["isthmus_layernorm_bias"] = .bool(false) }
+    }
+  }
+
+  private mutating func describeFeedForward() {
+    // Where no layer is dense Megatron still wants a size.
+    if let size = denseSizes.first ?? expertSizes.first {
+      values["ffn_hidden_size"] = .integer(size)
+    }
+    guard !expertSizes.isEmpty else { return }
+    if provider != .hybrid, blueprint.numbersLayers || !denseSizes.isEmpty {
+      values["moe_layer_freq"] = .array(
+        blueprint.blocks.map { block in
+          .integer(block.leaves.contains { $0 is Experts } ? 1 : 0)
+        })
+      values["transformer_layer_spec"] = MegatronDefaults.mixedLayers
+    }
+  }
+
+  private mutating func describeBiases() {
+    guard let biases = attentionBiases else { return }
+    // To Megatron-Core all linear layers have biases, or none but the one before attention.
+    let all = values["add_bias_linear"] == .bool(true)
+    if biases.output != all { values["isthmus_attention_output_bias"] = .bool(biases.output) }
+    if all, !biases.input { values["isthmus_query_key_value_bias"] = .bool(false) }
+  }
+
+  private mutating func describeWindows() {
+    guard let window = windows.compactMap({ $0 }).max() else { return }
+    values["window_size"] = .array([.integer(window - 1), .integer(0)])
+    // Gemma's provider windows every second layer on its own.
+    let alternates = windows.enumerated().allSatisfy { index, value in
+      value == (index % 2 == 0 ? window : nil)
+    }
+    if provider == .capped {
+      if !alternates {
+        values["isthmus_window_sizes"] = .array(windows.map { .integer($0 ?? 0) })
+      }
+      return
+    }
+    values["cp_comm_type"] = .string("a2a")
+    if windows.contains(where: { $0 == nil }) {
+      values["window_attn_skip_freq"] = .array(windows.map { .integer($0 == nil ? 0 : 1) })
+    }
+  }
+
+  private mutating func describePrecision(_ dtype: DType, _ sizes: ParallelSizes) {
+    let type =
+      dtype.torchName.map { name in
+        JSON.object(JSONObject(["_call_": .bool(false), "_target_": .string("torch." + name)]))
+      } ?? .null
+    values["bf16"] = .bool(dtype == .bfloat16)
+    values["fp16"] = .bool(dtype == .float16)
+    values["params_dtype"] = type
+    values["autocast_dtype"] = type
+    let isShared = sizes != ParallelSizes()
+    values["pipeline_dtype"] = isShared ? type : .null
+    values["should_pad_vocab"] = .bool(
+      blueprint.paddedVocabulary(sizes.tensor) != blueprint.frame.vocabulary)
+    values["tensor_model_parallel_size"] = .integer(sizes.tensor)
+    values["pipeline_model_parallel_size"] = .integer(sizes.pipeline)
+    values["expert_model_parallel_size"] = .integer(sizes.expert)
+    values["expert_tensor_parallel_size"] = .integer(sizes.expertTensor)
+    values["microbatch_group_size_per_vp_stage"] = .integer(sizes.pipeline)
+  }
+}
+
+extension MegatronArguments {
+  /// How a rotary embedding is called.
+  ///
+  /// - Parameter headSize: the dimensions of a head, of which `rotary.dimensions` turn.
+  mutating func describe(_ rotary: Rotary, headSize: Int) {
+    values["position_embedding_type"] = .string("rope")
+    values["rotary_base"] = .number(rotary.theta)
+    values["rotary_percent"] = .number(Double(rotary.dimensions) / Double(headSize))
+    switch rotary.scaling {
+    case .none:
+      break
+    case .linear(let factor):
+      values["seq_len_interpolation_factor"] = .number(factor)
+    case .llama3(let factor, let low, let high, let original):
+      values["rope_scaling"] = .bool(true)
+      values["rope_scaling_factor"] = .number(factor)
+      // Megatron-Core takes its own constants for the rest.
+      if (low, high, original) != (1, 4, 8192) {
+        note(
+          "llama3",
+          [
+            "factor": .number(factor), "low_freq_factor": .number(low),
+            "high_freq_factor": .number(high),
+            "original_max_position_embeddings": .integer(original),
+          ])
+      }
+    case .dynamic(let factor, let original):
+      note(
+        "dynamic",
+        [
+          "factor": .number(factor), "original_max_position_embeddings": .integer(original),
+        ])
+    case .yarn(let yarn):
+      describe(yarn)
+    case .long(let long):
+      describe(long)
+    }
+  }
+
+  private mutating func describe(_ yarn: Rotary.Yarn) {
+    values["position_embedding_type"] = .string("yarn")
+    values["yarn_rotary_scaling_factor"] = .number(yarn.factor)
+    values["yarn_original_max_position_embeddings"] = .integer(yarn.original)
+    values["yarn_beta_fast"] = .number(yarn.betaFast)
+    values["yarn_beta_slow"] = .number(yarn.betaSlow)
+    values["yarn_mscale"] = yarn.mscale.map(JSON.number) ?? .null
+    values["yarn_mscale_all_dim"] = yarn.mscaleAllDimensions.map(JSON.number) ?? .null
+    values["yarn_correction_range_round_to_int"] = .bool(yarn.truncates)
+    if let factor = yarn.attentionFactor {
+      note("yarn", ["attention_factor": .number(factor)])
+    }
+  }
+
+  private mutating func describe(_ long: Rotary.LongRope) {
+    note(
+      "longrope",
+      [
+        "factor": .number(long.factor),
+        "original_max_position_embeddings": .integer(long.original),
+        "short_factor": .array(long.short.map(JSON.number)),
+        "long_factor": .array(long.long.map(JSON.number)),
+        "attention_factor": long.attentionFactor.map(JSON.number) ?? .null,
+        "short_mscale": long.shortAttentionFactor.map(JSON.number) ?? .null,
+        "long_mscale": long.longAttentionFactor.map(JSON.number) ?? .null,
+      ])
+  }
+
+  /// A way of stretching contexts that Megatron-Core does not know, in Hugging Face's words.
+  mutating func note(_ kind: String, _ facts: KeyValuePairs<String, JSON>) {
+    var object = JSONObject(["rope_type": .string(kind)])
+    for (key, value) in facts where !value.isNull { object[key] = value }
+    values["isthmus_rope_scaling"] = .object(object)
+  }
+
+  /// What an activation is called.
+  mutating func describe(_ activation: Activation, isGated: Bool) {
+    let name =
+      switch activation {
+      case .silu: "torch.nn.functional.silu"
+      case .gelu: "torch.nn.functional.gelu"
+      case .geluTanh: "megatron.core.activations.fast_gelu"
+      case .relu: "torch.nn.functional.relu"
+      case .squaredReLU: "megatron.core.activations.squared_relu"
+      }
+    values["activation_func"] = .object(
+      JSONObject(["_call_": .bool(false), "_target_": .string(name)]))
+    values["gated_linear_unit"] = .bool(isGated)
+  }
+}
