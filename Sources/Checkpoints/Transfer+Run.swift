@@ -26,19 +26,19 @@ extension Transfer {
   ///   - progress: counts, and stops the workers when cancelled.
   /// - Throws: the first error of any worker, or `ConversionError.interrupted`.
   public func run(in folder: String, workers: Int, progress: TransferProgress) throws {
-    for path in files.map(\.path) + (before + after).map(\.path) + copies.map(\.path) {
-      try Folder.create(Folder.parent("\(folder)/\(path)"))
-    }
-    for (path, bytes) in before { try Self.write(bytes, to: "\(folder)/\(path)") }
-    let outputs = try files.map { try OutputFile(creating: "\(folder)/\($0.path)") }
     do {
+      for path in files.map(\.path) + (before + after).map(\.path) + copies.map(\.path) {
+        try Folder.create(Folder.parent("\(folder)/\(path)"))
+      }
+      for (path, bytes) in before { try Self.write(bytes, to: "\(folder)/\(path)") }
+      let outputs = try files.map { try OutputFile(creating: "\(folder)/\($0.path)") }
       for block in blocks { try outputs[block.file].write(block.bytes, at: block.offset) }
       try execute(outputs, workers: workers, progress: progress)
+      for (path, from) in copies { try Self.copy(from, to: "\(folder)/\(path)") }
+      for (path, bytes) in after { try Self.write(bytes, to: "\(folder)/\(path)") }
     } catch let error as FileError {
       throw fullDisk(error, folder: folder) ?? error
     }
-    for (path, from) in copies { try Self.copy(from, to: "\(folder)/\(path)") }
-    for (path, bytes) in after { try Self.write(bytes, to: "\(folder)/\(path)") }
     if progress.isCancelled { throw ConversionError.interrupted }
   }
 
@@ -68,8 +68,15 @@ extension Transfer {
 
   /// The error that says what was needed, if this one says that the disk is full.
   private func fullDisk(_ error: FileError, folder: String) -> FileError? {
-    guard case .cannotWrite(let path, _, ENOSPC) = error else { return nil }
-    return .diskFull(path: path, needed: totalBytes, available: Folder.freeBytes(folder) ?? 0)
+    let code: Int32
+    switch error {
+    case .cannotWrite(_, _, let number), .cannotChange(_, _, let number),
+      .cannotOpen(_, let number):
+      code = number
+    default: return nil
+    }
+    guard code == ENOSPC || code == EDQUOT else { return nil }
+    return .diskFull(path: folder, needed: totalBytes, available: Folder.freeBytes(folder) ?? 0)
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
