@@ -9,7 +9,7 @@ public enum ConversionError: Error, Sendable {
   case coverage(Coverage, in: String)
   /// Two tensors that must be equal are not.
   case unequalDuplicate(tensor: String, original: String, file: String)
-  /// The parts of one Megatron tensor have different types.
+  /// Tensors that are parts of one have different types.
   case mixedTypes(tensors: [String], types: [DType])
   case notConvertible(tensor: String, from: DType, to: DType)
   case notDivisible(what: String, size: Int, by: Int, option: String)
@@ -42,7 +42,7 @@ extension ConversionError: CustomStringConvertible {
         + "configuration does not describe these weights. Set tie_word_embeddings to false in "
         + "config.json if the model really has two."
     case .mixedTypes(let tensors, let types):
-      "These tensors become one in Megatron but have different types: "
+      "These tensors are parts of one but have different types: "
         + zip(tensors, types).map { "\($0) \($1.rawValue)" }.joined(separator: ", ")
         + ". Convert the source to one type first."
     case .notConvertible(let tensor, let from, let to):
@@ -77,7 +77,7 @@ extension ConversionError: CustomStringConvertible {
 
 /// How the tensors of a source compare with those a blueprint asks for.
 public struct Coverage: Sendable {
-  public struct WrongShape: Sendable {
+  public struct WrongShape: Hashable, Sendable {
     public var name: String
     public var expected: Shape
     public var found: Shape

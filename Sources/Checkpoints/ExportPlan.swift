@@ -40,6 +40,8 @@ struct StoredTensors: Sendable {
 
   /// In the blueprint's order.
   private(set) var names: [String] = []
+  /// Every name the blueprint has, given or not.
+  private(set) var known: Set<String> = []
   private(set) var origins: [String: Origin] = [:]
   private(set) var notes: [String] = []
 
@@ -49,24 +51,23 @@ struct StoredTensors: Sendable {
     var used: Set<String> = []
     var missingPredictors: [String] = []
     for placed in blueprint.slots {
-      guard let slot = StoredSlot.find(placed, in: checkpoint, megatron) else {
-        let key = megatron.pieces(of: placed)[0].key
-        if let tensor = checkpoint.tensors[key] {
-          used.insert(key)
-          coverage.wrongShape.append(
-            .init(
-              name: key, expected: megatron.pieces(of: placed)[0].keyShape, found: tensor.shape))
-        } else if placed.isPredictor {
-          missingPredictors.append(key)
+      let parts = placed.slot.parts.map(\.name)
+      known.formUnion(parts)
+      guard let slot = try StoredSlot.find(placed, in: checkpoint, megatron) else {
+        let gap = StoredSlot.gap(placed, in: checkpoint, megatron)
+        used.formUnion(gap.present)
+        coverage.wrongShape += gap.wrongShape
+        if placed.isPredictor, gap.present.isEmpty {
+          missingPredictors += gap.missing
         } else {
-          coverage.missing.append(key)
+          coverage.missing += gap.missing
         }
         continue
       }
       used.formUnion(slot.pieces.map(\.piece.key))
-      for (index, part) in placed.slot.parts.enumerated() {
-        names.append(part.name)
-        origins[part.name] = Origin(slot: slot, part: index)
+      for (index, name) in parts.enumerated() {
+        names.append(name)
+        origins[name] = Origin(slot: slot, part: index)
       }
     }
     if !missingPredictors.isEmpty {
@@ -80,7 +81,9 @@ struct StoredTensors: Sendable {
         notes.append("The checkpoint has no multi-token predictors; exported without.")
       }
     }
+    // Stacked layers share their keys.
     coverage.missing = coverage.missing.uniqued()
+    coverage.wrongShape = coverage.wrongShape.uniqued()
     coverage.extra = checkpoint.tensors.keys.filter { !used.contains($0) }.sorted()
     if isStrict, !coverage.isComplete {
       throw ConversionError.coverage(coverage, in: checkpoint.folder)
@@ -88,6 +91,7 @@ struct StoredTensors: Sendable {
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
     notes += coverage.extra.map { "Not known, left out: \($0)" }
+    known.formUnion(blueprint.duplicates.keys)
     for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
   }
 }
@@ -137,29 +141,67 @@ private struct ExportBuilder {
   private mutating func template() throws -> SourceRecord {
     if let weights = model.weights {
       let record = SourceRecord(weights)
-      if record.names.allSatisfy(canGive) { return try retyped(record) }
-      let missing = record.names.filter { !canGive($0) }
-      var coverage = Coverage()
-      coverage.missing = missing
-      if isStrict { throw ConversionError.coverage(coverage, in: model.folder) }
-      return try planned(like: record)
+      let coverage = coverage(of: record)
+      if coverage.isComplete, canGiveAll(record) { return try retyped(record) }
+      if isStrict, !coverage.isComplete {
+        throw ConversionError.coverage(coverage, in: model.folder)
+      }
+    } else if let kept, coverage(of: kept).isComplete, canGiveAll(kept) {
+      return try retyped(kept)
     }
-    if let kept, kept.names.allSatisfy(canGive) { return try retyped(kept) }
-    return try planned(like: nil)
+    if model.weights != nil || kept != nil {
+      notes.append("The tensors are not those of the model's own files; written into new files.")
+    }
+    return try planned()
   }
 
-  private func canGive(_ name: String) -> Bool {
-    stored.origins[name] != nil || model.weights?[name] != nil || kept?.carried?[name] != nil
+  /// How the tensors of existing files compare with those that can be given.
+  private func coverage(of record: SourceRecord) -> Coverage {
+    var coverage = Coverage()
+    let buffers = model.blueprint.buffers
+    for entry in record.files.flatMap(\.header.tensors) {
+      if let origin = stored.origins[entry.name] {
+        if origin.shape != entry.shape {
+          coverage.wrongShape.append(
+            .init(name: entry.name, expected: origin.shape, found: entry.shape))
+        }
+      } else if isStrict, kept?.carried?[entry.name] == nil, !stored.known.contains(entry.name),
+        !buffers.contains(entry.name)
+      {
+        coverage.extra.append(entry.name)
+      }
+    }
+    return coverage
+  }
+
+  private func canGiveAll(_ record: SourceRecord) -> Bool {
+    record.names.allSatisfy { stored.origins[$0] != nil || besides($0) != nil }
+  }
+
+  /// A tensor that Megatron does not hold: kept beside the checkpoint, or the model's own.
+  ///
+  /// The model's own never stands in for one that the checkpoint should have held.
+  private func besides(_ name: String) -> (
+    entry: TensorEntry, runs: @Sendable () throws -> ByteRuns
+  )? {
+    if let carried = kept?.carried, let entry = carried[name] {
+      return (entry, { try carried.runs(of: name) })
+    }
+    if !stored.known.contains(name), let weights = model.weights, let entry = weights[name] {
+      return (entry, { try weights.runs(of: name) })
+    }
+    return nil
   }
 
   /// The record with the type the user asked for; unchanged, to the byte, if he asked for none.
   private func retyped(_ record: SourceRecord) throws -> SourceRecord {
-    guard let dtype else { return record }
+    guard dtype != nil else { return record }
     var files: [SourceRecord.File] = []
     for file in record.files {
       let plans = file.header.tensors.map { entry in
         TensorPlan(
-          name: entry.name, dtype: entry.dtype.isFloat ? dtype : entry.dtype, shape: entry.shape)
+          name: entry.name, dtype: retyped(entry.dtype, keeping: isFloat32(entry.name)),
+          shape: entry.shape)
       }
       files.append(
         .init(
@@ -169,16 +211,31 @@ private struct ExportBuilder {
     return SourceRecord(files: files, index: files.count > 1 ? index(files) : record.index)
   }
 
-  /// New files of at most 5 GB, in the order of the forward pass.
-  private func planned(like record: SourceRecord?) throws -> SourceRecord {
-    let given = stored.names.map { name in
+  /// The type the user asked for, where it concerns a tensor.
+  private func retyped(_ type: DType, keeping: Bool) -> DType {
+    type.isFloat && !keeping ? dtype ?? type : type
+  }
+
+  private func isFloat32(_ name: String) -> Bool {
+    stored.origins[name]?.slot.slot.isFloat32 ?? false
+  }
+
+  /// New files of at most 5 GB, in the order of the forward pass, then what Megatron does not hold.
+  private func planned() throws -> SourceRecord {
+    var given = stored.names.map { name in
       let origin = stored.origins[name]
       let type = origin?.slot.dtype ?? .bfloat16
-      let wanted = model.configuredType ?? type
+      let configured = type.isFloat && !isFloat32(name) ? model.configuredType ?? type : type
       return TensorPlan(
-        name: name,
-        dtype: dtype ?? (origin?.slot.slot.isFloat32 == true || !type.isFloat ? type : wanted),
+        name: name, dtype: retyped(configured, keeping: isFloat32(name)),
         shape: origin?.shape ?? [])
+    }
+    let others = (kept?.carried?.header.tensors.map(\.name) ?? []) + (model.weights?.names ?? [])
+    for name in others.uniqued() where stored.origins[name] == nil {
+      guard let entry = besides(name)?.entry else { continue }
+      given.append(
+        TensorPlan(
+          name: name, dtype: retyped(entry.dtype, keeping: false), shape: entry.shape))
     }
     let sizes = given.map { ($0.name, $0.shape.count * $0.dtype.byteWidth) }
     let plans = Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0) })
@@ -222,22 +279,10 @@ private struct ExportBuilder {
     _ entry: TensorEntry
   ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns) {
     if let origin = stored.origins[entry.name] {
-      guard origin.shape == entry.shape else {
-        var coverage = Coverage()
-        coverage.wrongShape.append(
-          .init(name: entry.name, expected: origin.shape, found: entry.shape))
-        throw ConversionError.coverage(coverage, in: model.folder)
-      }
       return (origin.slot.dtype, { try origin.slot.runs(part: origin.part) })
     }
-    let name = entry.name
-    if let weights = model.weights, let own = weights[name] {
-      return (own.dtype, { try weights.runs(of: name) })
-    }
-    if let carried = kept?.carried, let own = carried[name] {
-      return (own.dtype, { try carried.runs(of: name) })
-    }
-    throw ConversionError.coverage(Coverage(missing: [name]), in: model.folder)
+    if let other = besides(entry.name) { return (other.entry.dtype, other.runs) }
+    throw ConversionError.coverage(Coverage(missing: [entry.name]), in: model.folder)
   }
 }
 

@@ -6,7 +6,8 @@ import Tensors
 
 /// What the user may say about a conversion.
 public struct ConversionOptions: Sendable {
-  /// The type of all floating-point tensors; `nil` keeps each tensor's own.
+  /// The type of all floating-point tensors but those that are float32 in every model; `nil` keeps
+  /// each tensor's own.
   public var dtype: DType?
   public var sizes = ParallelSizes()
   /// Refuses tensors and configuration keys that are not understood.

@@ -9,7 +9,7 @@ import Tensors
 public struct MegatronModel: Sendable {
   public let folder: String
   public let checkpoint: DistributedCheckpoint
-  /// By key without prefixes.
+  /// By key without prefixes; where two would have the same, the second keeps its own.
   public let tensors: [String: DistributedTensor]
 
   /// Opens a run folder or one iteration in it.
@@ -20,8 +20,12 @@ public struct MegatronModel: Sendable {
     folder = run.folder
     checkpoint = try DistributedCheckpoint(folder: run.weights)
     var tensors: [String: DistributedTensor] = [:]
-    for (key, tensor) in checkpoint.tensors where !Self.isTrainingState(key) {
-      tensors[Self.bareKey(key)] = tensor
+    // Keys without a prefix come first, so that no tensor takes another's place.
+    let keys = checkpoint.tensors.keys.filter { !Self.isTrainingState($0) }
+      .map { (key: $0, bare: Self.bareKey($0)) }
+      .sorted { ($0.key != $0.bare ? 1 : 0, $0.key) < ($1.key != $1.bare ? 1 : 0, $1.key) }
+    for (key, bare) in keys {
+      tensors[tensors[bare] == nil ? bare : key] = checkpoint.tensors[key]
     }
     self.tensors = tensors
   }
@@ -55,9 +59,10 @@ struct StoredSlot: Sendable {
   /// Finds a slot under one of its spellings.
   ///
   /// - Returns: `nil` where none of the spellings is complete.
+  /// - Throws: `ConversionError.mixedTypes` if its pieces have different types.
   static func find(
     _ placed: PlacedSlot, in model: MegatronModel, _ names: MegatronNames
-  ) -> StoredSlot? {
+  ) throws(ConversionError) -> StoredSlot? {
     for spelling in names.spellings(of: placed) {
       var found: [(piece: MegatronPiece, tensor: DistributedTensor)] = []
       for piece in spelling {
@@ -66,9 +71,41 @@ struct StoredSlot: Sendable {
         else { break }
         found.append((piece, tensor))
       }
-      if found.count == spelling.count { return StoredSlot(slot: placed.slot, pieces: found) }
+      guard found.count == spelling.count else { continue }
+      let types = found.map(\.tensor.dtype)
+      guard types.allSatisfy({ $0 == types[0] }) else {
+        throw .mixedTypes(tensors: found.map(\.piece.key), types: types)
+      }
+      return StoredSlot(slot: placed.slot, pieces: found)
     }
     return nil
+  }
+
+  /// What keeps a slot from being found, by the spelling that most keys are there of.
+  struct Gap {
+    var present: [String] = []
+    var missing: [String] = []
+    var wrongShape: [Coverage.WrongShape] = []
+  }
+
+  static func gap(_ placed: PlacedSlot, in model: MegatronModel, _ names: MegatronNames) -> Gap {
+    var best: Gap?
+    for spelling in names.spellings(of: placed) {
+      var gap = Gap()
+      for piece in spelling {
+        guard let tensor = model.tensors[piece.key] else {
+          gap.missing.append(piece.key)
+          continue
+        }
+        gap.present.append(piece.key)
+        if !piece.fits(tensor.shape, paddedRows: placed.slot.split == .vocabulary) {
+          gap.wrongShape.append(
+            .init(name: piece.key, expected: piece.keyShape, found: tensor.shape))
+        }
+      }
+      if gap.present.count > best?.present.count ?? -1 { best = gap }
+    }
+    return best ?? Gap()
   }
 
   /// The bytes of one Hugging Face tensor.

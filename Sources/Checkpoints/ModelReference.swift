@@ -27,7 +27,10 @@ public struct ModelReference: Sendable {
     }
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     let isPlain = (1...2).contains(parts.count) && parts.allSatisfy(Self.isPlainName)
-    guard isPlain, revision.map({ !$0.contains("..") && !$0.hasPrefix("/") }) ?? true else {
+    // A branch may have slashes (refs/pr/1), but every part of it is a plain name.
+    let isSafe = (revision ?? "main").split(separator: "/", omittingEmptySubsequences: false)
+      .allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+    guard isPlain, isSafe else {
       if text.hasPrefix("/") || text.hasPrefix(".") || text.hasPrefix("~") {
         throw .modelNotFound(reference: text, looked: [Folder.absolute(text)])
       }

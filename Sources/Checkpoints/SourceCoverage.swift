@@ -6,9 +6,10 @@ import Tensors
 struct SourceCoverage {
   /// The blueprint without predictors that the folder leaves out.
   let blueprint: Blueprint
-  /// Tensors that are no learned values or, in a lenient import, not known: kept beside the checkpoint.
+  /// Tensors that are no learned values or, in a lenient import, not known or not complete: kept
+  /// beside the checkpoint.
   let carried: [String]
-  /// Tensors that a lenient import does without.
+  /// Tensors that a lenient import does without, because they or their partners are missing.
   let absent: Set<String>
   let notes: [String]
 
@@ -37,7 +38,7 @@ struct SourceCoverage {
       }
     }
     for (name, original) in blueprint.duplicates.sorted(by: { $0.key < $1.key })
-    where weights[name] != nil && known.insert(name).inserted {
+    where weights[name] != nil && weights[original] != nil && known.insert(name).inserted {
       try Self.requireEqual(name, original, weights)
     }
     let buffers = blueprint.buffers
@@ -51,10 +52,27 @@ struct SourceCoverage {
     }
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += unknown.map { "Not known, kept beside the checkpoint: \($0)" }
+    let absent = Self.incomplete(blueprint, without: Set(coverage.missing))
+    let partners = weights.names.filter(absent.contains)
+    notes += partners.map { "Incomplete without those, kept beside the checkpoint: \($0)" }
+    self.absent = absent
     self.blueprint = blueprint
     self.notes = notes
-    carried = weights.names.filter { !known.contains($0) }
-    absent = Set(coverage.missing)
+    carried = weights.names.filter { !known.contains($0) || absent.contains($0) }
+  }
+
+  /// The missing tensors, and all that Megatron would keep in one tensor with them: fused with them,
+  /// or stacked over the layers.
+  private static func incomplete(_ blueprint: Blueprint, without missing: Set<String>) -> Set<
+    String
+  > {
+    guard !missing.isEmpty else { return [] }
+    let names = MegatronNames(blueprint)
+    let slots = blueprint.slots.map { placed in
+      (keys: names.pieces(of: placed).map(\.key), parts: placed.slot.parts.map(\.name))
+    }
+    let keys = Set(slots.filter { $0.parts.contains(where: missing.contains) }.flatMap(\.keys))
+    return Set(slots.filter { $0.keys.contains(where: keys.contains) }.flatMap(\.parts))
   }
 
   /// A tensor stored twice must be the same twice: else the configuration lies.

@@ -10,44 +10,58 @@ public struct StagedFolder: Sendable {
   public let destination: String
   /// Where to write until `publish`.
   public let path: String
+  private let overwrite: Bool
+  /// Tells other runs that this one lives.
+  private let lock: FolderLock?
+  /// Folders above the destination that were made for it, innermost first.
+  private let made: [String]
 
   private static let marker = ".isthmus-"
 
-  /// Makes the staging folder.
+  /// Makes the staging folder; a destination that is a link to a folder means that folder.
   ///
   /// - Throws: `ConversionError.destinationNotEmpty` without `overwrite`, `.diskFull` if `needed` bytes
   ///   are not free, `FileError` if the place cannot be written.
   public init(destination: String, overwrite: Bool, needed: Int) throws {
-    let destination = Folder.absolute(destination)
-    if let entries = Folder.entries(destination), !entries.isEmpty, !overwrite {
-      throw ConversionError.destinationNotEmpty(path: destination, entries: entries.count)
-    }
-    if Folder.isFile(destination), !overwrite {
-      throw ConversionError.destinationNotEmpty(path: destination, entries: 1)
-    }
+    var destination = Folder.absolute(destination)
+    if Folder.isFolder(destination) { destination = Folder.real(destination) ?? destination }
+    if !overwrite { try Self.requireEmpty(destination) }
     let parent = Folder.parent(destination)
-    try Folder.create(parent)
-    Self.removeStale(in: parent, of: Folder.name(destination))
     let available = Folder.freeBytes(parent)
     if let available, available < needed {
       throw FileError.diskFull(path: parent, needed: needed, available: available)
     }
-    self.destination = destination
-    path = "\(parent)/.\(Folder.name(destination))\(Self.marker)\(getpid())"
-    guard mkdir(path, 0o777) == 0 else {
-      throw FileError.cannotChange(path: parent, action: "create a folder in it", errno: errno)
+    made = Self.missing(parent)
+    try Folder.create(parent)
+    Self.removeStale(in: parent, of: Folder.name(destination))
+    let base = "\(parent)/.\(Folder.name(destination))\(Self.marker)\(getpid())"
+    do throws(FileError) {
+      (path, lock) = try Self.make(base, in: parent)
+    } catch {
+      for folder in made { rmdir(folder) }
+      throw error
     }
+    self.destination = destination
+    self.overwrite = overwrite
   }
 
   /// Flushes the folder and puts it in the destination's place, atomically.
+  ///
+  /// - Throws: `ConversionError.destinationNotEmpty` if something has come to lie there meanwhile and
+  ///   `overwrite` was not given; `FileError`.
   public func publish() throws {
     try Folder.flush(tree: path)
-    if !Folder.exists(destination) || rmdir(destination) == 0 {
-      guard rename(path, destination) == 0 else {
+    // This takes the place of nothing or of an empty folder only.
+    if rename(path, destination) != 0 {
+      let code = errno
+      guard [ENOTEMPTY, EEXIST, ENOTDIR].contains(code) else {
         throw FileError.cannotChange(
-          path: destination, action: "put the result there", errno: errno)
+          path: destination, action: "put the result there", errno: code)
       }
-    } else {
+      if !overwrite {
+        try Self.requireEmpty(destination)
+        throw ConversionError.destinationNotEmpty(path: destination, entries: 1)
+      }
       guard clinux_exchange(path, destination) == 0 else {
         throw FileError.cannotChange(
           path: destination, action: "exchange it with the new one", errno: errno)
@@ -57,17 +71,95 @@ public struct StagedFolder: Sendable {
     try Folder.flush(Folder.parent(destination))
   }
 
-  /// Removes everything written so far.
-  public func discard() { Folder.removeTree(path) }
+  /// Removes everything written so far, and the folders above that were made for it.
+  public func discard() {
+    Folder.removeTree(path)
+    // One that holds something else by now stays.
+    for folder in made where rmdir(folder) != 0 { return }
+  }
+
+  private static func requireEmpty(_ destination: String) throws(ConversionError) {
+    let entries = Folder.entries(destination)?.count
+    guard entries ?? (Folder.exists(destination) ? 1 : 0) == 0 else {
+      throw .destinationNotEmpty(path: destination, entries: entries ?? 1)
+    }
+  }
+
+  /// The folders that creating this one would make, innermost first.
+  private static func missing(_ folder: String) -> [String] {
+    var missing: [String] = []
+    var place = folder
+    while !Folder.exists(place), place != "/" {
+      missing.append(place)
+      place = Folder.parent(place)
+    }
+    return missing
+  }
+
+  /// Makes a folder of this name, or with a number behind it, that no other run works on.
+  private static func make(
+    _ base: String, in parent: String
+  ) throws(FileError) -> (path: String, lock: FolderLock?) {
+    for attempt in 0..<100 {
+      let path = attempt == 0 ? base : "\(base)-\(attempt)"
+      if mkdir(path, 0o777) == 0 {
+        switch FolderLock.take(path) {
+        case .taken(let lock): return (path, lock)
+        case .unsupported: return (path, nil)
+        // Another run took it for something left behind and removes it.
+        case .busy, .gone: continue
+        }
+      }
+      guard errno == EEXIST else { break }
+    }
+    throw .cannotChange(path: parent, action: "create a folder in it", errno: errno)
+  }
 
   /// Removes what runs that no longer live left for this destination.
   private static func removeStale(in parent: String, of name: String) {
     let prefix = ".\(name)\(marker)"
     for entry in Folder.entries(parent) ?? [] where entry.hasPrefix(prefix) {
-      guard let process = pid_t(entry.dropFirst(prefix.count)) else { continue }
-      if process != getpid(), kill(process, 0) != 0, errno == ESRCH {
-        Folder.removeTree("\(parent)/\(entry)")
+      let numbers = entry.dropFirst(prefix.count).split(separator: "-", maxSplits: 1)
+      guard let process = numbers.first.flatMap({ pid_t($0) }) else { continue }
+      let path = "\(parent)/\(entry)"
+      switch FolderLock.take(path) {
+      // Not the number but the lock decides: in a container every run may have the same number.
+      case .taken(let lock):
+        Folder.removeTree(path)
+        lock.release()
+      case .unsupported:
+        if process != getpid(), kill(process, 0) != 0, errno == ESRCH { Folder.removeTree(path) }
+      case .busy, .gone: continue
       }
     }
+  }
+}
+
+/// A lock on a folder that ends with the process that holds it, however that ends.
+private final class FolderLock: Sendable {
+  enum Outcome {
+    case taken(FolderLock)
+    /// Another run holds it.
+    case busy
+    case gone
+    /// The file system knows no locks.
+    case unsupported
+  }
+
+  private let descriptor: Int32
+
+  private init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// The lock itself ends when the last reference does.
+  func release() { _ = clinux_unlock(descriptor) }
+
+  static func take(_ path: String) -> Outcome {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else { return .gone }
+    let lock = FolderLock(descriptor)
+    if clinux_try_lock(descriptor) == 0 { return .taken(lock) }
+    return errno == EWOULDBLOCK ? .busy : .unsupported
   }
 }

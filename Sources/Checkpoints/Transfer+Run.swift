@@ -12,6 +12,10 @@ extension Transfer {
   /// `copy_file_range` 0.85 (ext4, warm; in memory all are alike).
   static let window = 256 << 10
 
+  /// The bytes after which the disk is asked to begin writing, so that the final flush is short: a
+  /// conversion of 2.5 GB takes 1.4 s instead of 1.9 (ext4).
+  static let flushStep = 8 << 20
+
   /// The most memory `workers` workers use for their buffers.
   public static func memory(workers: Int) -> Int { workers * 2 * window }
 
@@ -22,19 +26,19 @@ extension Transfer {
   ///   - progress: counts, and stops the workers when cancelled.
   /// - Throws: the first error of any worker, or `ConversionError.interrupted`.
   public func run(in folder: String, workers: Int, progress: TransferProgress) throws {
-    for path in files.map(\.path) + (before + after).map(\.path) + copies.map(\.path) {
-      try Folder.create(Folder.parent("\(folder)/\(path)"))
-    }
-    for (path, bytes) in before { try Self.write(bytes, to: "\(folder)/\(path)") }
-    let outputs = try files.map { try OutputFile(creating: "\(folder)/\($0.path)") }
     do {
+      for path in files.map(\.path) + (before + after).map(\.path) + copies.map(\.path) {
+        try Folder.create(Folder.parent("\(folder)/\(path)"))
+      }
+      for (path, bytes) in before { try Self.write(bytes, to: "\(folder)/\(path)") }
+      let outputs = try files.map { try OutputFile(creating: "\(folder)/\($0.path)") }
       for block in blocks { try outputs[block.file].write(block.bytes, at: block.offset) }
       try execute(outputs, workers: workers, progress: progress)
+      for (path, from) in copies { try Self.copy(from, to: "\(folder)/\(path)") }
+      for (path, bytes) in after { try Self.write(bytes, to: "\(folder)/\(path)") }
     } catch let error as FileError {
       throw fullDisk(error, folder: folder) ?? error
     }
-    for (path, from) in copies { try Self.copy(from, to: "\(folder)/\(path)") }
-    for (path, bytes) in after { try Self.write(bytes, to: "\(folder)/\(path)") }
     if progress.isCancelled { throw ConversionError.interrupted }
   }
 
@@ -64,8 +68,15 @@ extension Transfer {
 
   /// The error that says what was needed, if this one says that the disk is full.
   private func fullDisk(_ error: FileError, folder: String) -> FileError? {
-    guard case .cannotWrite(let path, _, ENOSPC) = error else { return nil }
-    return .diskFull(path: path, needed: totalBytes, available: Folder.freeBytes(folder) ?? 0)
+    let code: Int32
+    switch error {
+    case .cannotWrite(_, _, let number), .cannotChange(_, _, let number),
+      .cannotOpen(_, let number):
+      code = number
+    default: return nil
+    }
+    guard code == ENOSPC || code == EDQUOT else { return nil }
+    return .diskFull(path: folder, needed: totalBytes, available: Folder.freeBytes(folder) ?? 0)
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
@@ -160,6 +171,8 @@ private final class Worker {
   private let outputs: [OutputFile]
   private let progress: TransferProgress
   private let buffer = ByteBuffer(capacity: Transfer.window)
+  /// The file this worker is writing to, and what of it the disk has not been asked to write.
+  private var unflushed = (file: -1, range: 0..<0)
   private lazy var converted = ByteBuffer(capacity: Transfer.window)
 
   init(outputs: [OutputFile], progress: TransferProgress) {
@@ -183,6 +196,18 @@ private final class Worker {
     try output.write(item.prefix, at: task.offset)
     let crc = try move(runs, task, to: output, at: start, checksums: true)
     try output.write(item.suffix(crc32: crc), at: start + task.byteCount)
+  }
+
+  /// Asks the disk to begin with what has been written one after the other.
+  private func noteWritten(_ range: Range<Int>, in file: Int) {
+    if unflushed.file != file || range.lowerBound < unflushed.range.lowerBound {
+      unflushed = (file, range)
+    }
+    unflushed.range = unflushed.range.lowerBound..<range.upperBound
+    if unflushed.range.count >= Transfer.flushStep {
+      outputs[file].startFlushing(unflushed.range)
+      unflushed.range = range.upperBound..<range.upperBound
+    }
   }
 
   /// Moves the bytes window by window; returns their CRC-32 if asked to.
@@ -210,6 +235,7 @@ private final class Worker {
         try converted.write(0..<bytes, to: output, at: position)
       }
       progress.add(bytes)
+      noteWritten(position..<position + bytes, in: task.file)
     }
     return crc
   }

@@ -26,11 +26,23 @@ public final class ByteBuffer {
   /// - Throws: `FileError` if a run lies outside its file or cannot be read.
   public func fill(_ runs: ByteRuns, at position: Int = 0) throws(FileError) {
     precondition(position + runs.byteCount <= capacity)
+    try requireWhole(runs)
     var filled = position
     for run in runs.runs {
       let target = UnsafeMutableRawBufferPointer(rebasing: memory[filled..<filled + run.byteCount])
       try fill(target, from: run)
       filled += run.byteCount
+    }
+  }
+
+  /// Looks once at each file whether it has been cut short since it was opened.
+  private func requireWhole(_ runs: ByteRuns) throws(FileError) {
+    var last: InputFile?
+    var seen: Set<ObjectIdentifier> = []
+    for run in runs.runs {
+      guard let file = run.file, file !== last else { continue }
+      last = file
+      if seen.insert(ObjectIdentifier(file)).inserted { try file.requireWhole() }
     }
   }
 

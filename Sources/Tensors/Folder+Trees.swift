@@ -12,6 +12,13 @@ extension Folder {
     return "/" + parts.joined(separator: "/")
   }
 
+  /// The path without links, of what exists; `nil` else.
+  public static func real(_ path: String) -> String? {
+    guard let text = realpath(path, nil) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
   private static var current: String {
     guard let text = getcwd(nil, 0) else { return "" }
     defer { free(text) }
@@ -48,8 +55,11 @@ extension Folder {
     if isFolder(path) { return }
     let parent = parent(path)
     if parent != path { try create(parent) }
-    guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-      throw .cannotChange(path: path, action: "create this folder", errno: errno)
+    guard mkdir(path, 0o777) != 0 else { return }
+    let code = errno
+    // Somebody else may have made it in the meantime; a file in its place is an error.
+    guard code == EEXIST, isFolder(path) else {
+      throw .cannotChange(path: path, action: "create this folder", errno: code)
     }
   }
 
@@ -59,7 +69,10 @@ extension Folder {
     while !exists(place), place != "/" { place = parent(place) }
     var status = statvfs()
     guard statvfs(place, &status) == 0 else { return nil }
-    return Int(status.f_bavail) * Int(status.f_frsize)
+    // Some file systems report sizes that are not of this world.
+    let (bytes, overflow) = Int(clamping: status.f_bavail)
+      .multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
+    return overflow ? .max : bytes
   }
 
   /// Waits until the names in a folder and in its subfolders are on the disk.

@@ -2,8 +2,9 @@ import Glibc
 
 /// A file open for reading: mapped for scattered access, and readable by position for long runs.
 ///
-/// Its size is taken once, when it is opened; every access is checked against it. The file must not
-/// be truncated by somebody else while it is open.
+/// Its size is taken once, when it is opened; every access is checked against it, and `ByteBuffer`
+/// looks whether the file still has it before it touches the map. Only a file that somebody cuts
+/// short in the very moment of copying can still end the process.
 public final class InputFile: Sendable {
   public let path: String
   public let size: Int
@@ -15,7 +16,8 @@ public final class InputFile: Sendable {
   ///
   /// - Throws: `FileError.cannotOpen`, or `.notARegularFile` for a folder, pipe or device.
   public init(_ path: String) throws(FileError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .cannotOpen(path: path, errno: errno) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -75,6 +77,17 @@ public final class InputFile: Sendable {
       }
       if count == 0 { throw .endOfFile(path: path, wanted: range, size: range.lowerBound + done) }
       done += count
+    }
+  }
+
+  /// Throws if the file has become shorter: touching what is no longer there would end the process.
+  func requireWhole() throws(FileError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw .cannotRead(path: path, offset: 0, errno: errno)
+    }
+    guard status.st_size >= size else {
+      throw .endOfFile(path: path, wanted: 0..<size, size: Int(status.st_size))
     }
   }
 

@@ -8,3 +8,10 @@ int clinux_start_flushing(int descriptor, off_t offset, off_t count);
 
 // Exchanges two paths atomically. Returns -1 and sets errno where the file system cannot.
 int clinux_exchange(const char *_Nonnull first, const char *_Nonnull second);
+
+// Takes an advisory lock on an open file or folder that ends when it is closed. Returns -1 and sets
+// errno: EWOULDBLOCK if somebody else holds it. (Swift sees only the structure of that name.)
+int clinux_try_lock(int descriptor);
+
+// Gives the lock back.
+int clinux_unlock(int descriptor);
