@@ -220,12 +220,23 @@ private struct ExportBuilder {
     stored.origins[name]?.slot.slot.isFloat32 ?? false
   }
 
+  /// The floating-point type of most of the checkpoint; a tensor of another one has it for a reason
+  /// and keeps it.
+  private var mainType: DType? {
+    var counts: [DType: Int] = [:]
+    for origin in stored.names.compactMap({ stored.origins[$0] }) where origin.slot.dtype.isFloat {
+      counts[origin.slot.dtype, default: 0] += origin.shape.count
+    }
+    return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
+  }
+
   /// New files of at most 5 GB, in the order of the forward pass, then what Megatron does not hold.
   private func planned() throws -> SourceRecord {
+    let main = mainType
     var given = stored.names.map { name in
       let origin = stored.origins[name]
       let type = origin?.slot.dtype ?? .bfloat16
-      let configured = type.isFloat && !isFloat32(name) ? model.configuredType ?? type : type
+      let configured = type == main && !isFloat32(name) ? model.configuredType ?? type : type
       return TensorPlan(
         name: name, dtype: retyped(configured, keeping: isFloat32(name)),
         shape: origin?.shape ?? [])
