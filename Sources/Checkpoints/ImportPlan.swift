@@ -148,8 +148,11 @@ private struct ImportBuilder {
 
   // MARK: - Files
 
-  /// A rank's data beyond this goes into several files, at most eight, which workers fill at once.
-  private static let fileBytes = 1 << 30
+  /// The files a rank's data goes into: several, which workers fill side by side, and none too large
+  /// to move about.
+  private static func fileCount(_ bytes: Int) -> Int {
+    max(min(8, bytes >> 30), bytes >> 34, 1)
+  }
 
   mutating func transfer(model: HuggingFaceModel, carried: [String]) throws -> Transfer {
     var rankBytes: [Int: Int] = [:]
@@ -165,7 +168,7 @@ private struct ImportBuilder {
     for chunk in chunks {
       let bytes = chunk.shard.sizes.count * chunk.target.byteWidth
       let total = rankBytes[chunk.rank, default: 0]
-      let files = min(8, max(1, total / Self.fileBytes))
+      let files = Self.fileCount(total)
       let part = min(files - 1, written[chunk.rank, default: 0] * files / max(1, total))
       written[chunk.rank, default: 0] += bytes
       try plan.add(

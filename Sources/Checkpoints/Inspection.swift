@@ -128,15 +128,15 @@ extension Inspection {
 
   private mutating func add(_ blueprint: Blueprint) {
     let frame = blueprint.frame
+    let counts = blueprint.counts
     // Predictors that the files leave out are not there to be counted.
-    let isThere = { (slot: PlacedSlot) in
-      !slot.isPredictor || slot.slot.parts.allSatisfy { self.tensors[$0.name] != nil }
-    }
-    let slots = blueprint.slots
-    parameters = slots.filter(isThere).reduce(0) { $0 + $1.slot.shape.count }
-    let active = blueprint.activeParameters
-    let trunk = slots.reduce(0) { $0 + ($1.isPredictor ? 0 : $1.slot.shape.count) }
-    if active != trunk { activeParameters = active }
+    let lacksPredictors =
+      counts.predictors > 0
+      && blueprint.slots.contains { placed in
+        placed.isPredictor && placed.slot.parts.contains { tensors[$0.name] == nil }
+      }
+    parameters = counts.parameters - (lacksPredictors ? counts.predictors : 0)
+    if counts.active != counts.parameters - counts.predictors { activeParameters = counts.active }
     add("layers", "layers", .integer(frame.depth))
     add("width", "width", .integer(frame.width))
     add("vocabulary", "vocabulary", .integer(frame.vocabulary))

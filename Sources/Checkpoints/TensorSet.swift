@@ -2,6 +2,7 @@ import Architectures
 import Blueprint
 import MegatronFormat
 import SafeTensors
+import Synchronization
 import Tensors
 
 /// The named tensors of anything that holds some, whatever its format: for listing and comparing.
@@ -24,22 +25,31 @@ public struct TensorSet: Sendable {
   }
 
   /// In the order of the files.
-  public private(set) var tensors: [Tensor] = []
-  private var positions: [String: Int] = [:]
+  public let tensors: [Tensor]
+  private let index = NameIndex()
 
-  public init(_ tensors: [Tensor]) {
-    for tensor in tensors { add(tensor) }
+  /// Readers refuse files in which a name occurs twice, so names are taken to be different.
+  public init(_ tensors: [Tensor]) { self.tensors = tensors }
+
+  public subscript(name: String) -> Tensor? {
+    index.position(of: name, in: tensors).map { tensors[$0] }
   }
-
-  public subscript(name: String) -> Tensor? { positions[name].map { tensors[$0] } }
 
   public var names: [String] { tensors.map(\.name) }
 
-  private mutating func add(_ tensor: Tensor) {
-    // The first of a name counts; readers refuse files in which a name occurs twice.
-    guard positions[tensor.name] == nil else { return }
-    positions[tensor.name] = tensors.count
-    tensors.append(tensor)
+  /// Where each name stands; made when first asked for, which a mere listing never does.
+  private final class NameIndex: Sendable {
+    private let positions = Mutex<[String: Int]?>(nil)
+
+    func position(of name: String, in tensors: [Tensor]) -> Int? {
+      positions.withLock { positions in
+        if let positions { return positions[name] }
+        let made = Dictionary(
+          zip(tensors.lazy.map(\.name), tensors.indices), uniquingKeysWith: { first, _ in first })
+        positions = made
+        return made[name]
+      }
+    }
   }
 
   /// The same tensors under other names; those that get none are left out.
@@ -68,14 +78,7 @@ extension TensorSet {
 
   /// The weights of a Hugging Face folder.
   public init(_ folder: ShardedFolder) {
-    self.init(
-      folder.names.compactMap { name in
-        folder[name].map { entry in
-          Tensor(name: name, dtype: entry.dtype, shape: entry.shape, pieces: 1) {
-            try folder.runs(of: name)
-          }
-        }
-      })
+    self.init(folder.files.flatMap { TensorSet($0).tensors })
   }
 
   /// The tensors of a distributed checkpoint under their keys as they stand, without `_extra_state`.
