@@ -44,7 +44,7 @@ public struct ImportPlan: Sendable {
     self.model = model
     self.options = options
     blueprint = source.blueprint
-    notes = source.notes
+    notes = source.notes + builder.notes
     transfer = try builder.transfer(
       model: model, carried: source.carried)
   }
@@ -58,11 +58,11 @@ private struct ImportBuilder {
   /// Tensors that a lenient import does without.
   let absent: Set<String>
   private let names: MegatronNames
-  private var plan = DistributedWritePlan()
   /// In the order of the write plan's items.
   private var chunks: [Chunk] = []
-  /// The bytes each rank's file set has so far, to cut it into files that workers fill side by side.
+  /// The keys of the extra-state objects, and who writes them.
   private var extraStates: [(key: String, rank: Int)] = []
+  private(set) var notes: [String] = []
 
   private struct Chunk {
     var slot: Int
@@ -95,6 +95,11 @@ private struct ImportBuilder {
         option: "--pp")
     }
     let padded = blueprint.paddedVocabulary(sizes.tensor)
+    if padded != blueprint.frame.vocabulary {
+      notes.append(
+        "The vocabulary of \(blueprint.frame.vocabulary) is padded with zeros to \(padded) rows, so "
+          + "that \(sizes.tensor) ranks share it evenly; an export drops them.")
+    }
     for (index, placed) in slots.enumerated() {
       let slot = placed.slot
       guard !slot.parts.contains(where: { absent.contains($0.name) }) else { continue }
@@ -155,6 +160,7 @@ private struct ImportBuilder {
   }
 
   mutating func transfer(model: HuggingFaceModel, carried: [String]) throws -> Transfer {
+    var plan = DistributedWritePlan()
     var rankBytes: [Int: Int] = [:]
     for chunk in chunks {
       rankBytes[chunk.rank, default: 0] += chunk.shard.sizes.count * chunk.target.byteWidth
