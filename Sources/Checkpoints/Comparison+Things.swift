@@ -112,6 +112,6 @@ extension MegatronModel {
 extension TensorSet {
   /// Without the state that Transformer Engine keeps of its layers.
   fileprivate var withoutExtraState: TensorSet {
-    renamed { $0.contains("._extra_state") || $0.hasPrefix("_extra_state") ? nil : $0 }
+    renamed { MegatronModel.isExtraState($0) || $0.hasPrefix("_extra_state") ? nil : $0 }
   }
 }

@@ -28,6 +28,8 @@ public struct TensorSet: Sendable {
   private var positions: [String: Int] = [:]
 
   public init(_ tensors: [Tensor]) {
+    self.tensors.reserveCapacity(tensors.count)
+    positions.reserveCapacity(tensors.count)
     for tensor in tensors { add(tensor) }
   }
 
@@ -37,9 +39,11 @@ public struct TensorSet: Sendable {
 
   private mutating func add(_ tensor: Tensor) {
     // The first of a name counts; readers refuse files in which a name occurs twice.
-    guard positions[tensor.name] == nil else { return }
-    positions[tensor.name] = tensors.count
-    tensors.append(tensor)
+    if let first = positions.updateValue(tensors.count, forKey: tensor.name) {
+      positions[tensor.name] = first
+    } else {
+      tensors.append(tensor)
+    }
   }
 
   /// The same tensors under other names; those that get none are left out.
@@ -81,13 +85,13 @@ extension TensorSet {
   /// The tensors of a distributed checkpoint under their keys as they stand, without `_extra_state`.
   public init(_ checkpoint: DistributedCheckpoint) {
     self.init(
-      checkpoint.keys.compactMap { key in
-        guard let tensor = checkpoint.tensors[key], !key.contains("._extra_state") else {
+      checkpoint.tensorKeys.compactMap { key in
+        guard !MegatronModel.isExtraState(key), let tensor = checkpoint.metadata.tensors[key] else {
           return nil
         }
         return Tensor(
-          name: key, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.chunkCount
-        ) { try tensor.runs() }
+          name: key, dtype: tensor.dtype, shape: tensor.wholeShape, pieces: tensor.chunks.count
+        ) { try checkpoint.tensor(key).runs() }
       })
   }
 

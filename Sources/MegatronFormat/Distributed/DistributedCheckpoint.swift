@@ -7,14 +7,15 @@ import Tensors
 public struct DistributedCheckpoint: Sendable {
   public let folder: String
   public let metadata: DistributedMetadata
-  public let tensors: [String: DistributedTensor]
   let store: ItemStore
-  private let objectItems: [String: Int]
+  /// The names of byte objects, in the order of `.metadata`.
+  public let objectKeys: [String]
+  /// The names of tensors, in the order of `.metadata`.
+  public let tensorKeys: [String]
 
   /// The names of tensors and objects, in the order of `.metadata`.
   public var keys: [String] { metadata.keys }
-  /// The names of byte objects, in the order of `.metadata`.
-  public var objectKeys: [String] { metadata.keys.filter { objectItems[$0] != nil } }
+  public var tensors: DistributedTensors { DistributedTensors(metadata, store) }
 
   /// Opens a folder.
   ///
@@ -32,35 +33,26 @@ public struct DistributedCheckpoint: Sendable {
     if !faults.isEmpty { throw .badChunks(file: path, faults) }
     Folder.raiseOpenFileLimit()
 
-    var items: [ItemStore.Item] = []
-    var chunkStart: [String: Int] = [:]
-    var objectItems: [String: Int] = [:]
+    var objectKeys: [String] = []
+    objectKeys.reserveCapacity(metadata.objects.count)
+    var tensorKeys: [String] = []
+    tensorKeys.reserveCapacity(metadata.tensors.count)
     for key in metadata.keys {
-      if let storage = metadata.objects[key] {
-        objectItems[key] = items.count
-        items.append(.init(key: key, storage: storage, tensor: nil))
-      } else if let tensor = metadata.tensors[key] {
-        chunkStart[key] = items.count
-        for chunk in tensor.chunks {
-          items.append(
-            .init(key: key, storage: chunk.storage, tensor: (tensor.dtype, chunk.sizes)))
-        }
-      }
-    }
-    let store = ItemStore(folder: folder, items: items)
-    var tensors: [String: DistributedTensor] = [:]
-    tensors.reserveCapacity(chunkStart.count)
-    for (key, tensor) in metadata.tensors {
-      let first = chunkStart[key] ?? 0
-      tensors[key] = DistributedTensor(
-        key: key, dtype: tensor.dtype, shape: tensor.flattenedFrom ?? tensor.shape,
-        chunkCount: tensor.chunks.count, parts: Self.parts(tensor, first: first), store: store)
+      if metadata.objects[key] != nil { objectKeys.append(key) } else { tensorKeys.append(key) }
     }
     self.folder = folder
     self.metadata = metadata
-    self.tensors = tensors
-    self.store = store
-    self.objectItems = objectItems
+    self.objectKeys = objectKeys
+    self.tensorKeys = tensorKeys
+    store = ItemStore(folder: folder)
+  }
+
+  /// A tensor.
+  ///
+  /// - Throws: `MegatronError.unknownKey`.
+  public func tensor(_ key: String) throws(MegatronError) -> DistributedTensor {
+    guard let tensor = tensors[key] else { throw .unknownKey(folder: folder, key: key) }
+    return tensor
   }
 
   /// Reads a byte object, inert.
@@ -88,8 +80,10 @@ public struct DistributedCheckpoint: Sendable {
 
   /// The torch.save archive of a byte object, to read the tensors inside it.
   public func objectArchive(_ key: String) throws(MegatronError) -> TorchZip {
-    guard let item = objectItems[key] else { throw .unknownKey(folder: folder, key: key) }
-    return try store.archive(store.items[item])
+    guard let storage = metadata.objects[key] else {
+      throw .unknownKey(folder: folder, key: key)
+    }
+    return try store.archive(.init(key: key, storage: storage, tensor: nil))
   }
 
   /// Whether a key is that of one shard of a Megatron `ShardedObject`: `…/shard_0.1_2.2`.
@@ -104,29 +98,5 @@ public struct DistributedCheckpoint: Sendable {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
           || $0 == UInt8(ascii: "_")
       }
-  }
-
-  private static func parts(
-    _ tensor: DistributedMetadata.Tensor, first: Int
-  ) -> [DistributedTensor.Part] {
-    let filled = tensor.chunks.indices.filter { !tensor.chunks[$0].sizes.contains(0) }
-    guard let original = tensor.flattenedFrom,
-      let flattened = FlattenedParts(grid: tensor.shape, original: original)
-    else {
-      return filled.map { index in
-        let chunk = tensor.chunks[index]
-        return .init(offsets: chunk.offsets, sizes: chunk.sizes, chunks: .whole(first + index))
-      }
-    }
-    // A chunk lies in one part of the grid, because the sizes of a flattened chunk are 1 there.
-    let places = Dictionary(grouping: filled) { Array(tensor.chunks[$0].offsets.dropLast()) }
-    return places.map { place, chunks in
-      let ordered = chunks.sorted {
-        (tensor.chunks[$0].offsets.last ?? 0) < (tensor.chunks[$1].offsets.last ?? 0)
-      }
-      return .init(
-        offsets: zip(place, flattened.partSizes).map { $0 * $1 }, sizes: flattened.partSizes,
-        chunks: .flattened(ordered.map { first + $0 }))
-    }
   }
 }

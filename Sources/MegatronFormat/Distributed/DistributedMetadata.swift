@@ -47,6 +47,9 @@ public struct DistributedMetadata: Equatable, Sendable {
       self.chunks = chunks
       self.flattenedFrom = flattenedFrom
     }
+
+    /// The shape of the tensor as its user knows it, which is that before flattening.
+    public var wholeShape: Shape { flattenedFrom ?? shape }
   }
 
   /// One step of the path that a plain `torch.distributed.checkpoint.save` flattened to a key.
@@ -85,37 +88,50 @@ public struct DistributedMetadata: Equatable, Sendable {
     return names.sorted()
   }
 
-  /// Everything that is wrong with where the items are said to lie.
+  /// Everything that is wrong with where the items are said to lie, in the order of the keys.
   ///
   /// - Parameter fileSize: gives a file's size, or `nil` if it is not there.
   func storageFaults(fileSize: (String) -> Int?) -> [ChunkFault] {
-    var sizes: [String: Int?] = [:]
-    var faults: [ChunkFault] = []
-    func check(_ key: String, _ storage: Storage) {
+    var files = FileCheck()
+    // Nearly always nothing is wrong, and then nothing has to be looked up by its key.
+    var found: [String: [ChunkFault]] = [:]
+    for (key, storage) in objects {
+      if let fault = files.fault(key, storage, fileSize) { found[key] = [fault] }
+    }
+    for (key, tensor) in tensors {
+      for chunk in tensor.chunks {
+        if let fault = files.fault(key, chunk.storage, fileSize) {
+          found[key, default: []].append(fault)
+        }
+      }
+    }
+    return found.isEmpty ? [] : keys.flatMap { found[$0] ?? [] }
+  }
+
+  /// Asks for each file once, and remembers the last, because items of a file follow each other.
+  private struct FileCheck {
+    private var sizes: [String: Int?] = [:]
+    private var last: (name: String, size: Int?) = ("", nil)
+
+    mutating func fault(
+      _ key: String, _ storage: Storage, _ fileSize: (String) -> Int?
+    ) -> ChunkFault? {
       let name = storage.file
-      guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")),
-        !name.utf8.contains(0)
-      else {
-        faults.append(.unsafeName(key: key, name: name))
-        return
+      if name != last.name || name.isEmpty {
+        guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")),
+          !name.utf8.contains(0)
+        else { return .unsafeName(key: key, name: name) }
+        let size = sizes[name] ?? fileSize(name)
+        sizes[name] = .some(size)
+        last = (name, size)
       }
-      let size = sizes[name] ?? fileSize(name)
-      sizes[name] = .some(size)
-      guard let size else {
-        faults.append(.missingFile(key: key, name: name))
-        return
-      }
+      guard let size = last.size else { return .missingFile(key: key, name: name) }
       let (end, overflow) = storage.offset.addingReportingOverflow(storage.length)
-      if storage.offset < 0 || storage.length < 0 || overflow || end > size {
-        faults.append(
-          .beyondFile(
-            key: key, name: name, offset: storage.offset, length: storage.length, size: size))
+      guard storage.offset >= 0, storage.length >= 0, !overflow, end <= size else {
+        return .beyondFile(
+          key: key, name: name, offset: storage.offset, length: storage.length, size: size)
       }
+      return nil
     }
-    for key in keys {
-      if let storage = objects[key] { check(key, storage) }
-      for chunk in tensors[key]?.chunks ?? [] { check(key, chunk.storage) }
-    }
-    return faults
   }
 }
