@@ -103,7 +103,7 @@ extension MegatronModel {
       tensors[key].map { tensor in
         TensorSet.Tensor(
           name: key, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.chunkCount
-        ) { try tensor.runs() }
+        ) { _ in try tensor.runs() }
       }
     }
   }

@@ -37,7 +37,7 @@ extension Inspection {
       default: "torch_dist"
       }
     self.init(path: run.path, format: format, title: title, tensors: TensorSet(checkpoint))
-    files = checkpoint.metadata.files.map {
+    files = checkpoint.files.map {
       File(name: $0, bytes: Folder.size("\(run.weights)/\($0)") ?? 0)
     }
     objects = checkpoint.objectKeys
@@ -91,7 +91,7 @@ extension Inspection {
           path: path, reason: "its shape \(Shape(shape)) is impossible.")
       }
       found.append(
-        TensorSet.Tensor(name: name, dtype: dtype, shape: Shape(shape), pieces: chunks.count) {
+        TensorSet.Tensor(name: name, dtype: dtype, shape: Shape(shape), pieces: chunks.count) { _ in
           throw ConversionError.notYet("\(path): zarr arrays are not read by this version.")
         })
     }

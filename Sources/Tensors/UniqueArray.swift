@@ -32,6 +32,20 @@ public struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
     count += 1
   }
 
+  /// Moves the elements of another array from `start` on to the end of this one.
+  @inline(__always)
+  public mutating func move(from other: inout UniqueArray, _ start: Int) {
+    precondition(start >= 0 && start <= other.count, "the elements lie in the array")
+    let moved = other.count - start
+    while count + moved > capacity { grow() }
+    // Mostly a few, for which this is faster than a call.
+    for index in 0..<moved {
+      base.unsafelyUnwrapped[count + index] = other.base.unsafelyUnwrapped[start + index]
+    }
+    count += moved
+    other.count = start
+  }
+
   /// Takes the last element off.
   @inline(__always)
   public mutating func popLast() -> Element? {

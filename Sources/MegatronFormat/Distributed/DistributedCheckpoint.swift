@@ -8,6 +8,8 @@ public struct DistributedCheckpoint: Sendable {
   public let folder: String
   public let metadata: DistributedMetadata
   let store: ItemStore
+  /// The names of the files that hold items, sorted.
+  public let files: [String]
   /// The names of byte objects, in the order of `.metadata`.
   public let objectKeys: [String]
   /// The names of tensors, in the order of `.metadata`.
@@ -26,24 +28,23 @@ public struct DistributedCheckpoint: Sendable {
     let path = folder + "/.metadata"
     let bytes: [UInt8]
     do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
-    let metadata = try DistributedMetadata(decoding: bytes, file: path)
-    let faults = metadata.storageFaults { name in
+    var outline = DistributedMetadata.Outline()
+    let metadata = try DistributedMetadata(decoding: bytes, file: path, &outline)
+    let fileSize = { (name: String) -> Int? in
       if case .file(let size)? = Folder.kind(folder + "/" + name) { size } else { nil }
     }
-    if !faults.isEmpty { throw .badChunks(file: path, faults) }
+    // Which items are affected is asked only where a file is not as it must be.
+    let isWhole = outline.extents.allSatisfy {
+      DistributedMetadata.isFileName($0.file) && $0.end <= fileSize($0.file) ?? -1
+    }
+    if !isWhole { throw .badChunks(file: path, metadata.storageFaults(fileSize: fileSize)) }
     Folder.raiseOpenFileLimit()
 
-    var objectKeys: [String] = []
-    objectKeys.reserveCapacity(metadata.objects.count)
-    var tensorKeys: [String] = []
-    tensorKeys.reserveCapacity(metadata.tensors.count)
-    for key in metadata.keys {
-      if metadata.objects[key] != nil { objectKeys.append(key) } else { tensorKeys.append(key) }
-    }
     self.folder = folder
     self.metadata = metadata
-    self.objectKeys = objectKeys
-    self.tensorKeys = tensorKeys
+    files = outline.extents.map(\.file).sorted()
+    objectKeys = outline.objectKeys
+    tensorKeys = outline.tensorKeys
     store = ItemStore(folder: folder)
   }
 

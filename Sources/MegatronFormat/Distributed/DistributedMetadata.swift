@@ -74,10 +74,26 @@ public struct DistributedMetadata: Equatable, Sendable {
   /// - Throws: `MegatronError.pickle`, `.malformedMetadata`, `.unsupportedTransforms`, or
   ///   `.badChunks` with everything that does not add up.
   public init(decoding bytes: [UInt8], file: String) throws(MegatronError) {
+    var outline = Outline()
+    try self.init(decoding: bytes, file: file, &outline)
+  }
+
+  /// What is known when all has just been read, and would else have to be looked up key by key.
+  struct Outline {
+    /// In the order of the file.
+    var tensorKeys: [String] = []
+    var objectKeys: [String] = []
+    /// The files, and where the last item of each ends: behind every file if an item is nowhere.
+    var extents: [(file: String, end: Int)] = []
+  }
+
+  init(decoding bytes: [UInt8], file: String, _ outline: inout Outline) throws(MegatronError) {
     var reader = try MetadataReader(bytes, file: file)
     self = try reader.read()
-    let faults = reader.faults + tilingFaults()
+    // The reader looks at each tensor while it is at hand; here each would be looked up again.
+    let faults = reader.faults + (reader.hasIrregular ? tilingFaults() : [])
     if !faults.isEmpty { throw .badChunks(file: file, faults) }
+    outline = reader.outline
   }
 
   /// The names of all files that hold items, sorted.
@@ -88,50 +104,41 @@ public struct DistributedMetadata: Equatable, Sendable {
     return names.sorted()
   }
 
-  /// Everything that is wrong with where the items are said to lie, in the order of the keys.
+  /// Everything that is wrong with where the items are said to lie.
   ///
   /// - Parameter fileSize: gives a file's size, or `nil` if it is not there.
   func storageFaults(fileSize: (String) -> Int?) -> [ChunkFault] {
-    var files = FileCheck()
-    // Nearly always nothing is wrong, and then nothing has to be looked up by its key.
-    var found: [String: [ChunkFault]] = [:]
-    for (key, storage) in objects {
-      if let fault = files.fault(key, storage, fileSize) { found[key] = [fault] }
-    }
-    for (key, tensor) in tensors {
-      for chunk in tensor.chunks {
-        if let fault = files.fault(key, chunk.storage, fileSize) {
-          found[key, default: []].append(fault)
-        }
+    var sizes: [String: Int?] = [:]
+    var faults: [ChunkFault] = []
+    func check(_ key: String, _ storage: Storage) {
+      let name = storage.file
+      guard Self.isFileName(name) else {
+        faults.append(.unsafeName(key: key, name: name))
+        return
+      }
+      let size = sizes[name] ?? fileSize(name)
+      sizes[name] = .some(size)
+      guard let size else {
+        faults.append(.missingFile(key: key, name: name))
+        return
+      }
+      let (end, overflow) = storage.offset.addingReportingOverflow(storage.length)
+      if storage.offset < 0 || storage.length < 0 || overflow || end > size {
+        faults.append(
+          .beyondFile(
+            key: key, name: name, offset: storage.offset, length: storage.length, size: size))
       }
     }
-    return found.isEmpty ? [] : keys.flatMap { found[$0] ?? [] }
+    for key in keys {
+      if let storage = objects[key] { check(key, storage) }
+      for chunk in tensors[key]?.chunks ?? [] { check(key, chunk.storage) }
+    }
+    return faults
   }
 
-  /// Asks for each file once, and remembers the last, because items of a file follow each other.
-  private struct FileCheck {
-    private var sizes: [String: Int?] = [:]
-    private var last: (name: String, size: Int?) = ("", nil)
-
-    mutating func fault(
-      _ key: String, _ storage: Storage, _ fileSize: (String) -> Int?
-    ) -> ChunkFault? {
-      let name = storage.file
-      if name != last.name || name.isEmpty {
-        guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")),
-          !name.utf8.contains(0)
-        else { return .unsafeName(key: key, name: name) }
-        let size = sizes[name] ?? fileSize(name)
-        sizes[name] = .some(size)
-        last = (name, size)
-      }
-      guard let size = last.size else { return .missingFile(key: key, name: name) }
-      let (end, overflow) = storage.offset.addingReportingOverflow(storage.length)
-      guard storage.offset >= 0, storage.length >= 0, !overflow, end <= size else {
-        return .beyondFile(
-          key: key, name: name, offset: storage.offset, length: storage.length, size: size)
-      }
-      return nil
-    }
+  /// Whether a name is that of a file in the folder itself.
+  static func isFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains(UInt8(ascii: "/"))
+      && !name.utf8.contains(0)
   }
 }

@@ -1,29 +1,32 @@
-/// Numbers the keys of a `.metadata` file, so that each becomes a `String` and is hashed once,
-/// however many texts of the pickle spell it.
+import Tensors
+
+/// Numbers the keys or file names of a `.metadata` file, however many texts of the pickle spell one.
+///
+/// Names are equal if their bytes are, as for Python.
 struct KeyTable {
-  /// By number.
-  private(set) var names: [String] = []
-  private var numbers: [String: Int32] = [:]
-  /// By text; -1 for one that nobody asked for yet.
+  private var table: ByteTable
+  /// By number: a text that spells the name.
+  private(set) var texts: [Int] = []
+  /// By text: its number, or -1 before anybody asked.
   private var known: [Int32]
 
-  init(_ arena: borrowing PickleArena) { known = Array(repeating: -1, count: arena.texts.count) }
+  var count: Int { texts.count }
 
-  mutating func reserve(_ count: Int) {
-    names.reserveCapacity(count)
-    numbers.reserveCapacity(count)
+  init(_ arena: borrowing PickleArena, capacity: Int = 0) {
+    known = Array(repeating: -1, count: arena.texts.count)
+    table = ByteTable(capacity: capacity)
+    texts.reserveCapacity(capacity)
   }
 
   mutating func number(ofText text: Int, in arena: borrowing PickleArena) -> Int {
     if known[text] >= 0 { return Int(known[text]) }
-    let name = arena.string(text)
-    // One look for both questions.
-    let number = { (number: inout Int32) in
-      if number < 0 { number = Int32(names.count) }
-      return number
-    }(&numbers[name, default: -1])
-    if number == names.count { names.append(name) }
-    known[text] = number
-    return Int(number)
+    let number = table.number(of: arena.content(text)) { arena.content(texts[$0]) }
+    if number == texts.count { texts.append(text) }
+    known[text] = Int32(number)
+    return number
+  }
+
+  func name(_ number: Int, in arena: borrowing PickleArena) -> String {
+    arena.string(texts[number])
   }
 }

@@ -14,8 +14,12 @@ struct MetadataReader: ~Copyable {
   private var keys: KeyTable
   private var files: KeyTable
   private var storages = StorageTable()
-  /// The numbers of the size that was read last.
-  private var numbers: [Int] = []
+  private(set) var outline = DistributedMetadata.Outline()
+  /// Whether a tensor's chunks have to be looked at more closely.
+  private(set) var hasIrregular = false
+  /// The numbers of the size that was read last: the first `rank`.
+  private var numbers = InlineArray<64, Int>(repeating: 0)
+  private var rank = 0
   /// Sizes read before: most tensors and chunks have those of many others.
   private var recent = Array(repeating: [Int](), count: 64)
   /// By global.
@@ -32,7 +36,9 @@ struct MetadataReader: ~Copyable {
       throw .malformedMetadata(
         file: file, place: "the top", expected: "a Metadata object", found: arena.kind(of: top))
     }
-    keys = KeyTable(arena)
+    let entries = root[.entries]
+    keys = KeyTable(
+      arena, capacity: entries.kind == .dictionary ? arena.count(of: entries.payload) / 2 : 0)
     files = KeyTable(arena)
     dtypes = arena.globals.map { $0.module == "torch" ? DType(torchName: $0.name) : nil }
     self.file = file
@@ -50,14 +56,11 @@ struct MetadataReader: ~Copyable {
   }
 
   mutating func read() throws(MegatronError) -> DistributedMetadata {
-    if root[.entries].kind == .dictionary {
-      keys.reserve(Int(arena.containers[root[.entries].payload].count) / 2)
-    }
     try readStorages()
     var metadata = DistributedMetadata()
     try readEntries(into: &metadata)
     for left in storages.leftOver {
-      faults.append(.withoutChunk(key: keys.names[left.key], offsets: left.offsets))
+      faults.append(.withoutChunk(key: keyName(left.key), offsets: left.offsets))
     }
     try readFlattenedShapes(into: &metadata)
     readPaths(into: &metadata)
@@ -70,7 +73,7 @@ struct MetadataReader: ~Copyable {
   private mutating func readStorages() throws(MegatronError) {
     let place = MetadataNames.Field.storages.spelling
     let table = try dictionary(root[.storages], place)
-    storages.reserve(Int(arena.containers[table].count) / 2)
+    storages.reserve(arena.count(of: table) / 2)
     var items = arena.items(of: table)
     while let index = items.next(arena), let value = items.next(arena) {
       guard let position = names.fields(of: index, .index, in: arena), position[.key].kind == .text
@@ -80,18 +83,26 @@ struct MetadataReader: ~Copyable {
         let offset = arena.number(of: info[.offset]), let length = arena.number(of: info[.length])
       else {
         throw wrong(
-          keys.names[key], expected: "_StorageInfo with relative_path, offset and length", value)
+          keyName(key), expected: "_StorageInfo with relative_path, offset and length", value)
       }
       try refuseTransforms(info[.transforms], key)
       let file = files.number(ofText: info[.file].payload, in: arena)
+      note(file, offset, length)
       switch position[.offset].kind {
       case .absent, .none:
         storages.add(key, offsets: nil, file: file, offset: offset, length: length)
       default:
-        try readDimensions(position[.offset], key)
-        storages.add(key, offsets: numbers, file: file, offset: offset, length: length)
+        let offsets = try dimensions(position[.offset], key)
+        storages.add(key, offsets: offsets, file: file, offset: offset, length: length)
       }
     }
+  }
+
+  private mutating func note(_ file: Int, _ offset: Int, _ length: Int) {
+    if file == outline.extents.count { outline.extents.append((files.name(file, in: arena), 0)) }
+    let (end, overflow) = offset.addingReportingOverflow(length)
+    let isSomewhere = offset >= 0 && length >= 0 && !overflow
+    outline.extents[file].end = isSomewhere ? max(outline.extents[file].end, end) : Int.max
   }
 
   /// Transforms (compression) would have to be undone before an item can be read.
@@ -101,21 +112,21 @@ struct MetadataReader: ~Copyable {
     switch cell.kind {
     case .list:
       var items = arena.items(of: cell.payload)
-      while let item = items.next(arena) { found.append(name(item)) }
+      while let item = items.next(arena) { found.append(word(item)) }
     case .tuple:
-      for place in arena.items(ofTuple: cell.payload) { found.append(name(arena.cell(at: place))) }
-    default: found.append(name(cell))
+      for place in arena.items(ofTuple: cell.payload) { found.append(word(arena.cell(at: place))) }
+    default: found.append(word(cell))
     }
     if found.isEmpty { return }
-    throw .unsupportedTransforms(file: file, key: keys.names[key], names: found)
+    throw .unsupportedTransforms(file: file, key: keyName(key), names: found)
   }
 
-  private func name(_ cell: PickleCell) -> String {
+  private func word(_ cell: PickleCell) -> String {
     arena.string(of: cell) ?? arena.kind(of: cell)
   }
 
   private func storage(_ entry: StorageTable.Entry) -> DistributedMetadata.Storage {
-    .init(file: files.names[Int(entry.file)], offset: entry.offset, length: entry.length)
+    .init(file: outline.extents[Int(entry.file)].file, offset: entry.offset, length: entry.length)
   }
 
   // MARK: Entries
@@ -130,7 +141,7 @@ struct MetadataReader: ~Copyable {
     while let name = items.next(arena), let value = items.next(arena) {
       guard name.kind == .text else { throw wrong(place, expected: "strings as keys", name) }
       let key = keys.number(ofText: name.payload, in: arena)
-      let text = keys.names[key]
+      let text = keyName(key)
       while isListed.count <= key { isListed.append(false) }
       guard !isListed[key] else { throw malformed(text, expected: "one entry", found: "two") }
       guard value.kind == .object else { throw wrong(text, expected: "an object", value) }
@@ -141,31 +152,45 @@ struct MetadataReader: ~Copyable {
           continue
         }
         metadata.objects[text] = storage(entry)
-      case .tensor: metadata.tensors[text] = try tensor(key, value)
+        outline.objectKeys.append(text)
+      case .tensor:
+        metadata.tensors[text] = try tensor(key, text, value)
+        outline.tensorKeys.append(text)
       default:
         throw wrong(text, expected: "TensorStorageMetadata or BytesStorageMetadata", value)
       }
       isListed[key] = true
       metadata.keys.append(text)
     }
+    try requireDifferent(metadata)
   }
 
-  private func reserve(_ table: Int, in metadata: inout DistributedMetadata) {
+  /// Keys of other bytes may be the same to Swift, if they are not ASCII.
+  private func requireDifferent(_ metadata: DistributedMetadata) throws(MegatronError) {
+    if arena.isASCII { return }
+    var seen: Set<String> = []
+    for key in metadata.keys where !seen.insert(key).inserted {
+      throw malformed(key, expected: "one entry", found: "two")
+    }
+  }
+
+  private mutating func reserve(_ table: Int, in metadata: inout DistributedMetadata) {
     var tensors = 0
     var items = arena.items(of: table)
     while items.next(arena) != nil, let value = items.next(arena) {
       if names.type(of: value, in: arena) == .tensor { tensors += 1 }
     }
-    let count = Int(arena.containers[table].count) / 2
+    let count = arena.count(of: table) / 2
     metadata.keys.reserveCapacity(count)
     metadata.tensors.reserveCapacity(tensors)
     metadata.objects.reserveCapacity(count - tensors)
+    outline.tensorKeys.reserveCapacity(tensors)
+    outline.objectKeys.reserveCapacity(count - tensors)
   }
 
   private mutating func tensor(
-    _ key: Int, _ cell: PickleCell
+    _ key: Int, _ text: String, _ cell: PickleCell
   ) throws(MegatronError) -> DistributedMetadata.Tensor {
-    let text = keys.names[key]
     guard let fields = names.fields(of: cell, .tensor, in: arena) else {
       throw malformed(text, expected: "a tensor with properties, size and chunks", found: "nothing")
     }
@@ -178,7 +203,7 @@ struct MetadataReader: ~Copyable {
       throw wrong(text, expected: "a list of chunks", fields[.chunks])
     }
     var chunks: [DistributedMetadata.Chunk] = []
-    chunks.reserveCapacity(Int(arena.containers[fields[.chunks].payload].count))
+    chunks.reserveCapacity(arena.count(of: fields[.chunks].payload))
     var items = arena.items(of: fields[.chunks].payload)
     while let item = items.next(arena) {
       guard let chunk = names.fields(of: item, .chunk, in: arena) else {
@@ -193,7 +218,9 @@ struct MetadataReader: ~Copyable {
       }
       chunks.append(.init(offsets: offsets, sizes: sizes, storage: storage(entry)))
     }
-    return .init(dtype: dtype, shape: shape, chunks: chunks)
+    let tensor = DistributedMetadata.Tensor(dtype: dtype, shape: shape, chunks: chunks)
+    hasIrregular = hasIrregular || !tensor.isGrid
+    return tensor
   }
 
   /// The first element of TensorProperties, whose state is a tuple of five.
@@ -219,11 +246,18 @@ struct MetadataReader: ~Copyable {
   /// The non-negative numbers of a `torch.Size`.
   private mutating func dimensions(_ cell: PickleCell, _ key: Int) throws(MegatronError) -> [Int] {
     try readDimensions(cell, key)
-    var hash = numbers.count
-    for number in numbers { hash = hash &* 31 &+ number }
+    var hash = rank
+    for axis in 0..<rank { hash = hash &* 31 &+ numbers[axis] }
     let place = (hash ^ hash >> 6) & 63
-    if recent[place] != numbers { recent[place] = Array(numbers[...]) }
+    if !isRead(recent[place]) { recent[place] = (0..<rank).map { numbers[$0] } }
     return recent[place]
+  }
+
+  /// Whether an array is what was read last.
+  private func isRead(_ array: [Int]) -> Bool {
+    guard array.count == rank else { return false }
+    for axis in 0..<rank where array[axis] != numbers[axis] { return false }
+    return true
   }
 
   /// Puts the non-negative numbers of a `torch.Size` into `numbers`.
@@ -232,39 +266,40 @@ struct MetadataReader: ~Copyable {
     if names.type(of: cell, in: arena) == .size {
       guard let first = arena.items(of: arena.objects[cell.payload]).first,
         arena.cell(at: first).kind == .tuple
-      else { throw wrong(keys.names[key], expected: "torch.Size of a tuple", cell) }
+      else { throw wrong(keyName(key), expected: "torch.Size of a tuple", cell) }
       sequence = arena.cell(at: first)
     }
-    numbers.removeAll(keepingCapacity: true)
+    rank = 0
     switch sequence.kind {
     case .tuple:
       let places = arena.items(ofTuple: sequence.payload)
       try checkRank(places.count, key)
       for place in places { try addDimension(arena.cell(at: place), key) }
     case .list:
-      try checkRank(Int(arena.containers[sequence.payload].count), key)
+      try checkRank(arena.count(of: sequence.payload), key)
       var items = arena.items(of: sequence.payload)
       while let item = items.next(arena) { try addDimension(item, key) }
-    default: throw wrong(keys.names[key], expected: "torch.Size", cell)
+    default: throw wrong(keyName(key), expected: "torch.Size", cell)
     }
   }
 
   private func checkRank(_ rank: Int, _ key: Int) throws(MegatronError) {
-    // PyTorch's own limit.
+    // PyTorch's own limit, and the room in `numbers`.
     guard rank <= 64 else {
-      throw malformed(keys.names[key], expected: "at most 64 dimensions", found: "\(rank)")
+      throw malformed(keyName(key), expected: "at most 64 dimensions", found: "\(rank)")
     }
   }
 
   private mutating func addDimension(_ cell: PickleCell, _ key: Int) throws(MegatronError) {
     guard let number = arena.number(of: cell) else {
-      throw wrong(keys.names[key], expected: "sizes", cell)
+      throw wrong(keyName(key), expected: "sizes", cell)
     }
     guard number >= 0 else {
       throw malformed(
-        keys.names[key], expected: "sizes that are not negative", found: "\(number)")
+        keyName(key), expected: "sizes that are not negative", found: "\(number)")
     }
-    numbers.append(number)
+    numbers[rank] = number
+    rank += 1
   }
 
   // MARK: The rest
@@ -279,7 +314,7 @@ struct MetadataReader: ~Copyable {
         fields[.originalShape].kind != .absent
       else { continue }
       let key = keys.number(ofText: name.payload, in: arena)
-      let text = keys.names[key]
+      let text = keyName(key)
       guard let tensor = metadata.tensors[text] else { continue }
       let shape = Shape(try dimensions(fields[.originalShape], key))
       // A chunk must lie in one part, so that parts can be put together one by one.
@@ -308,9 +343,11 @@ struct MetadataReader: ~Copyable {
           path.append(.index(index))
         }
       }
-      metadata.paths[keys.names[key]] = path
+      metadata.paths[keyName(key)] = path
     }
   }
+
+  private func keyName(_ key: Int) -> String { keys.name(key, in: arena) }
 
   private func dictionary(_ cell: PickleCell, _ place: String) throws(MegatronError) -> Int {
     guard cell.kind == .dictionary else { throw wrong(place, expected: "a dictionary", cell) }

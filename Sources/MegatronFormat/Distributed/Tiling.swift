@@ -88,12 +88,9 @@ struct Tiling {
 extension DistributedMetadata {
   /// Everything that is wrong with how chunks tile their tensors, in the order of the keys.
   func tilingFaults() -> [ChunkFault] {
-    // Nearly always every tensor is a grid, and then nothing has to be looked up by its key.
-    let suspects = tensors.filter { !$0.value.isGrid }
-    if suspects.isEmpty { return [] }
     var faults: [ChunkFault] = []
     for key in keys {
-      if let tensor = suspects[key] { faults += Tiling.faults(key: key, tensor) }
+      if let tensor = tensors[key], !tensor.isGrid { faults += Tiling.faults(key: key, tensor) }
     }
     return faults
   }
@@ -102,7 +99,7 @@ extension DistributedMetadata {
 extension DistributedMetadata.Tensor {
   /// Whether the chunks are equal boxes, one in each place of a grid, which needs no sweep: one chunk
   /// that is the tensor, or one for each rank, layer or expert.
-  fileprivate var isGrid: Bool {
+  var isGrid: Bool {
     guard let sizes = chunks.first?.sizes, sizes.count == shape.rank else { return false }
     var counts: [Int] = []
     var total = 1

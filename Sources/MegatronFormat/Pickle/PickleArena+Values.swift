@@ -40,7 +40,7 @@ private struct PickleBuilder {
   private var globals: [PickleValue?]
   private var texts: [PickleValue?]
   /// Tuples and references that are in more than one place, by their cells.
-  private var shared: [UInt64: PickleValue] = [:]
+  private var shared: [UInt32: PickleValue] = [:]
 
   init(_ arena: borrowing PickleArena) {
     containers = Array(repeating: nil, count: arena.containers.count)
@@ -55,7 +55,7 @@ private struct PickleBuilder {
     case .absent, .none: return .none
     case .bool: return .bool(payload != 0)
     case .integer, .wideInteger: return .integer(arena.number(of: cell) ?? 0)
-    case .float: return .float(Double(bitPattern: arena.cells[payload]))
+    case .float: return .float(Double(bitPattern: arena.wide(cell)))
     case .text, .bytes, .bigInteger:
       if let known = texts[payload] { return known }
       let value: PickleValue =
@@ -87,7 +87,9 @@ private struct PickleBuilder {
       if cell.kind == .tuple {
         .tuple(items(arena.items(ofTuple: cell.payload), in: arena))
       } else {
-        .persistent(PickleReference(self.value(arena.cell(at: cell.payload + 1), in: arena)))
+        .persistent(
+          PickleReference(
+            self.value(arena.cell(at: arena.items(ofTuple: cell.payload).lowerBound), in: arena)))
       }
     if isShared { shared[cell.bits] = value }
     return value
@@ -116,10 +118,10 @@ private struct PickleBuilder {
       arguments: items(arena.items(of: source), in: arena),
       construction: source.construction)
     if source.state != .absent { object.state = value(source.state, in: arena) }
-    if source.dictionary >= 0 {
-      object.dictionary = PickleDictionary(pairs(Int(source.dictionary), in: arena))
+    if let attached = arena.attached(to: index) {
+      object.dictionary = attached.dictionary.map { PickleDictionary(pairs($0, in: arena)) }
+      object.list = attached.list.map { PickleList(items($0, in: arena)) }
     }
-    if source.list >= 0 { object.list = PickleList(items(Int(source.list), in: arena)) }
     objects[index] = object
     return object
   }
@@ -137,7 +139,7 @@ private struct PickleBuilder {
     _ container: Int, in arena: borrowing PickleArena
   ) -> [PickleValue] {
     var values: [PickleValue] = []
-    values.reserveCapacity(Int(arena.containers[container].count))
+    values.reserveCapacity(arena.count(of: container))
     var items = arena.items(of: container)
     while let item = items.next(arena) { values.append(value(item, in: arena)) }
     return values
@@ -147,7 +149,7 @@ private struct PickleBuilder {
     _ container: Int, in arena: borrowing PickleArena
   ) -> [(key: PickleValue, value: PickleValue)] {
     var pairs: [(key: PickleValue, value: PickleValue)] = []
-    pairs.reserveCapacity(Int(arena.containers[container].count) / 2)
+    pairs.reserveCapacity(arena.count(of: container) / 2)
     var items = arena.items(of: container)
     while let key = items.next(arena), let item = items.next(arena) {
       pairs.append((value(key, in: arena), value(item, in: arena)))

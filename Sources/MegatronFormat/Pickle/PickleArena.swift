@@ -13,27 +13,30 @@ struct PickleArena: ~Copyable {
 
   /// A list, a set, or the keys and values of a dictionary in turns.
   ///
-  /// The items lie in segments: a header among the cells (how many items follow; in the upper half
-  /// where the next header is), then the items.
+  /// The items lie in segments: how many items follow, where the next segment is, then the items.
   struct Container {
-    /// The place of the first and last header; 0 if there is none.
+    /// The place of the first and last segment; 0 if there is none.
     var first: UInt32 = 0
     var last: UInt32 = 0
-    var count: UInt32 = 0
   }
 
   /// What REDUCE or NEWOBJ made.
   struct Object {
     /// An index into `globals`.
     let callee: UInt32
-    /// The place of the header of a tuple.
+    /// The place of a tuple.
     let arguments: UInt32
-    var state = PickleCell.absent
-    /// The items set on it and those appended to it: a container, or -1.
-    var dictionary: Int32 = -1
-    var list: Int32 = -1
     let depth: Int32
+    var state = PickleCell.absent
     let construction: PickleObject.Construction
+    /// Whether it is in `attached`.
+    fileprivate(set) var hasAttached = false
+  }
+
+  /// The containers of the items set on an object and of those appended to it.
+  struct Attached {
+    fileprivate(set) var dictionary: Int?
+    fileprivate(set) var list: Int?
   }
 
   struct Global {
@@ -66,39 +69,56 @@ struct PickleArena: ~Copyable {
   private(set) var decoded: [UInt8] = []
   /// Items behind their headers.
   ///
-  /// The first is the header of the empty tuple, so that 0 is no place of a segment.
-  var cells = UniqueArray<UInt64>()
+  /// That of a tuple says how many items there are, then how deep they are and, in the highest bit,
+  /// whether the tuple was ever asked for again. The first is that of the empty tuple, so that 0 is
+  /// no place of a segment.
+  private(set) var cells = UniqueArray<PickleCell>()
   private(set) var texts = UniqueArray<Text>()
-  var containers = UniqueArray<Container>()
+  /// Whether no text has any other characters.
+  var isASCII = true
+  private(set) var containers = UniqueArray<Container>()
   var objects = UniqueArray<Object>()
+  private var attached: [Int: Attached] = [:]
   private(set) var globals: [Global] = []
   /// What the pickle is.
   var root = PickleCell.absent
   /// The byte behind STOP.
   var end = 0
 
-  /// In the headers of tuples: how many items, in the lower half; then the depth; then whether the
-  /// tuple was ever asked for again.
-  static let countMask: UInt64 = 0xFFFF_FFFF
-  private static let depthMask: UInt64 = 0x7FFF_FFFF
-  private static let sharedMask: UInt64 = 1 << 63
+  private static let header = 2
+  private static let sharedMask: UInt32 = 1 << 31
 
-  /// No more values are made, so that every place among the cells fits 32 bits: each adds at most
-  /// three to those that are taken from the stack.
-  static let mostValues = 1 << 29
+  /// No more values are made, so that every place among the cells fits a payload: each value adds at
+  /// most three cells to those that are moved from the stack.
+  static let mostValues = PickleCell.firstSkipped / 4
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
-    cells.append(0)
+    word(0)
+    word(0)
   }
+
+  @inline(__always)
+  private mutating func word(_ bits: UInt32) { cells.append(PickleCell(bits: bits)) }
+
+  @inline(__always)
+  private func word(at place: Int) -> UInt32 { cells[place].bits }
 
   // MARK: Making values
 
   @inline(__always)
+  mutating func append(_ cell: PickleCell) { cells.append(cell) }
+
+  /// Moves the cells of a stack from `start` on.
+  @inline(__always)
+  mutating func append(from stack: inout UniqueArray<PickleCell>, _ start: Int) {
+    cells.move(from: &stack, start)
+  }
+
+  @inline(__always)
   mutating func integer(_ number: Int) -> PickleCell {
     if PickleCell.holds(number) { return PickleCell(.integer, number) }
-    cells.append(UInt64(bitPattern: Int64(number)))
-    return PickleCell(.wideInteger, cells.count - 1)
+    return wide(UInt64(bitPattern: Int64(number)), .wideInteger)
   }
 
   mutating func integer(_ number: PickleNumber) -> PickleCell {
@@ -108,9 +128,12 @@ struct PickleArena: ~Copyable {
     }
   }
 
-  mutating func float(_ number: Double) -> PickleCell {
-    cells.append(number.bitPattern)
-    return PickleCell(.float, cells.count - 1)
+  mutating func float(_ number: Double) -> PickleCell { wide(number.bitPattern, .float) }
+
+  private mutating func wide(_ bits: UInt64, _ kind: PickleCell.Kind) -> PickleCell {
+    word(UInt32(truncatingIfNeeded: bits))
+    word(UInt32(truncatingIfNeeded: bits >> 32))
+    return PickleCell(kind, cells.count - 2)
   }
 
   /// Text or bytes that the input holds as they are; the text must have been checked.
@@ -126,6 +149,7 @@ struct PickleArena: ~Copyable {
   ) -> PickleCell {
     texts.append(Text(start: bytes.count + decoded.count, count: content.count))
     decoded.append(contentsOf: content)
+    if kind == .text, isASCII { isASCII = content.allSatisfy { $0 < 0x80 } }
     return PickleCell(kind, texts.count - 1)
   }
 
@@ -151,62 +175,68 @@ struct PickleArena: ~Copyable {
     return PickleCell(kind, containers.count - 1)
   }
 
-  /// Writes the header of a tuple, whose items the caller writes behind it.
+  /// Writes the header of a tuple, whose items the caller appends.
   @inline(__always)
   mutating func tuple(count: Int, depth: Int32) -> PickleCell {
-    cells.append(UInt64(count) | UInt64(depth) << 32)
-    return PickleCell(.tuple, cells.count - 1)
+    word(UInt32(count))
+    word(UInt32(depth))
+    return PickleCell(.tuple, cells.count - Self.header)
   }
 
+  /// A tuple of one, in truth.
   mutating func persistent(_ value: PickleCell, depth: Int32) -> PickleCell {
-    cells.append(UInt64(depth) << 32)
-    cells.append(value.bits)
-    return PickleCell(.persistent, cells.count - 2)
+    let tuple = tuple(count: 1, depth: depth)
+    append(value)
+    return PickleCell(.persistent, tuple.payload)
   }
 
-  /// Makes room for `count` more items of a container, which the caller writes next.
+  /// Makes room for `count` more items of a container, at least one, which the caller appends.
   @inline(__always)
   mutating func extend(_ container: Int, by count: Int) {
     let last = Int(containers[container].last)
-    containers[container].count += UInt32(count)
-    if last > 0, last + 1 + Int(cells[last] & Self.countMask) == cells.count {
-      cells[last] += UInt64(count)
+    if last > 0, last + Self.header + Int(word(at: last)) == cells.count {
+      cells[last] = PickleCell(bits: word(at: last) + UInt32(count))
       return
     }
-    let header = cells.count
+    let segment = UInt32(cells.count)
     if last > 0 {
-      cells[last] |= UInt64(header) << 32
+      cells[last + 1] = PickleCell(bits: segment)
     } else {
-      containers[container].first = UInt32(header)
+      containers[container].first = segment
     }
-    containers[container].last = UInt32(header)
-    cells.append(UInt64(count))
+    containers[container].last = segment
+    word(UInt32(count))
+    word(0)
   }
 
   /// The container of the items that were appended to or set on an object.
   mutating func items(of object: Int, _ kind: PickleCell.Kind) -> Int {
-    let known = kind == .list ? objects[object].list : objects[object].dictionary
-    if known >= 0 { return Int(known) }
+    let known = attached[object] ?? Attached()
+    if let container = kind == .list ? known.list : known.dictionary { return container }
     let container = container(kind).payload
     if kind == .list {
-      objects[object].list = Int32(container)
+      attached[object, default: known].list = container
     } else {
-      objects[object].dictionary = Int32(container)
+      attached[object, default: known].dictionary = container
     }
+    objects[object].hasAttached = true
     return container
   }
 
   /// Remembers that a tuple or a reference is in more than one place: it has no other identity.
   @inline(__always)
   mutating func share(_ cell: PickleCell) {
-    if cell.kind.hasHeader { cells[cell.payload] |= Self.sharedMask }
-  }
-
-  func isShared(_ cell: PickleCell) -> Bool {
-    cell.kind.hasHeader && cells[cell.payload] & Self.sharedMask != 0
+    if cell.kind.hasHeader {
+      let second = cell.payload + 1
+      cells[second] = PickleCell(bits: word(at: second) | Self.sharedMask)
+    }
   }
 
   // MARK: Looking at values
+
+  func isShared(_ cell: PickleCell) -> Bool {
+    cell.kind.hasHeader && word(at: cell.payload + 1) & Self.sharedMask != 0
+  }
 
   /// The nesting of tuples, arguments and references below a value.
   ///
@@ -214,32 +244,64 @@ struct PickleArena: ~Copyable {
   @inline(__always)
   func depth(of cell: PickleCell) -> Int32 {
     switch cell.kind {
-    case .tuple, .persistent:
-      Int32(truncatingIfNeeded: cells[cell.payload] >> 32 & Self.depthMask)
-    // One that was skipped has nothing but its depth.
-    case .object: cell.payload < 0 ? ~Int32(cell.payload) : objects[cell.payload].depth
+    case .tuple, .persistent: Int32(bitPattern: word(at: cell.payload + 1) & ~Self.sharedMask)
+    case .object:
+      cell.isSkipped
+        ? Int32(cell.payload - PickleCell.firstSkipped) : objects[cell.payload].depth
     default: 0
     }
   }
 
-  /// The places of a tuple's items among the cells.
+  /// The places of the items of a tuple, or of the value of a reference, among the cells.
   @inline(__always)
-  func items(ofTuple header: Int) -> Range<Int> {
-    header + 1..<header + 1 + Int(cells[header] & Self.countMask)
+  func items(ofTuple place: Int) -> Range<Int> {
+    let start = place + Self.header
+    return start..<start + Int(word(at: place))
   }
 
   func items(of object: Object) -> Range<Int> { items(ofTuple: Int(object.arguments)) }
 
+  @inline(__always)
   func items(of container: Int) -> PickleItems { PickleItems(containers[container]) }
 
-  func cell(at place: Int) -> PickleCell { PickleCell(bits: cells[place]) }
+  /// The places of the items of one segment of a container, and where the next segment is, if any.
+  @inline(__always)
+  func segment(at place: Int) -> (items: Range<Int>, following: Int) {
+    let start = place + Self.header
+    return (start..<start + Int(word(at: place)), Int(word(at: place + 1)))
+  }
 
+  /// How many items a container has.
+  func count(of container: Int) -> Int {
+    var count = 0
+    var segment = Int(containers[container].first)
+    while segment > 0 {
+      let next = self.segment(at: segment)
+      count += next.items.count
+      segment = next.following
+    }
+    return count
+  }
+
+  func attached(to object: Int) -> Attached? {
+    objects[object].hasAttached ? attached[object] : nil
+  }
+
+  @inline(__always)
+  func cell(at place: Int) -> PickleCell { cells[place] }
+
+  @inline(__always)
   func number(of cell: PickleCell) -> Int? {
     switch cell.kind {
-    case .integer: cell.payload
-    case .wideInteger: Int(Int64(bitPattern: cells[cell.payload]))
+    case .integer: cell.number
+    case .wideInteger: Int(Int64(bitPattern: wide(cell)))
     default: nil
     }
+  }
+
+  /// The bits of a wide integer or a double.
+  func wide(_ cell: PickleCell) -> UInt64 {
+    UInt64(word(at: cell.payload)) | UInt64(word(at: cell.payload + 1)) << 32
   }
 
   /// What a text, bytes or a big integer consist of.
@@ -260,27 +322,23 @@ struct PickleArena: ~Copyable {
 
 /// Goes through the items of a container, segment by segment.
 struct PickleItems {
-  private var place: Int
-  private var left = 0
-  private var following: Int
+  private var place = 0
+  private var end = 0
+  private var segment: Int
 
-  init(_ container: PickleArena.Container) {
-    place = 0
-    following = Int(container.first)
-  }
+  init(_ container: PickleArena.Container) { segment = Int(container.first) }
 
   @inline(__always)
   mutating func next(_ arena: borrowing PickleArena) -> PickleCell? {
     // A segment is never empty.
-    while left == 0 {
-      guard following > 0 else { return nil }
-      let header = arena.cells[following]
-      place = following
-      left = Int(header & PickleArena.countMask)
-      following = Int(header >> 32)
+    if place == end {
+      guard segment > 0 else { return nil }
+      let (items, following) = arena.segment(at: segment)
+      place = items.lowerBound
+      end = items.upperBound
+      segment = following
     }
     place += 1
-    left -= 1
-    return arena.cell(at: place)
+    return arena.cell(at: place - 1)
   }
 }

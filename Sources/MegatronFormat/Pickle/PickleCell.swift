@@ -1,19 +1,20 @@
-/// One value of a pickle in eight bytes: its kind in the low four bits, above them the value itself
+/// One value of a pickle in four bytes: its kind in the low four bits, above them the value itself
 /// or its place in a `PickleArena`.
 ///
 /// A cell owns nothing, so that millions of them are made, copied and dropped without counting
-/// references; it means something only together with its arena.
+/// references; it means something only together with its arena. It is small because the time that
+/// opening a large checkpoint takes is to a good part the time to get fresh memory.
 struct PickleCell: Equatable {
   enum Kind: UInt8 {
     /// No value: what BUILD has not set yet.
     case absent
     case none
     case bool
-    /// The number itself, where 60 bits hold it.
+    /// The number itself, where 28 bits hold it.
     case integer
-    /// The place, among the cells, of a number of 64 bits.
+    /// The place, among the cells, of the two halves of a number of 64 bits.
     case wideInteger
-    /// The place, among the cells, of a double's bits.
+    /// The place, among the cells, of the two halves of a double.
     case float
     /// An index into `texts`; so for bytes, and for integers beyond 64 bits.
     case text
@@ -35,7 +36,7 @@ struct PickleCell: Equatable {
     /// The kind of a number below 16; written out because the optimiser then sees that there is
     /// nothing to do.
     @inline(__always)
-    fileprivate init(low bits: UInt64) {
+    fileprivate init(low bits: UInt32) {
       self =
         switch bits {
         case 0: .absent
@@ -60,24 +61,45 @@ struct PickleCell: Equatable {
     var hasHeader: Bool { self == .tuple || self == .persistent }
   }
 
-  let bits: UInt64
+  let bits: UInt32
 
-  init(bits: UInt64) { self.bits = bits }
+  init(bits: UInt32) { self.bits = bits }
 
+  /// - Parameter payload: of 28 bits.
+  @inline(__always)
   init(_ kind: Kind, _ payload: Int = 0) {
-    bits = UInt64(bitPattern: Int64(payload)) &<< 4 | UInt64(kind.rawValue)
+    bits = UInt32(truncatingIfNeeded: payload) &<< 4 | UInt32(kind.rawValue)
   }
 
   static let absent = PickleCell(.absent)
   static let none = PickleCell(.none)
 
   /// Whether a number needs no place of its own.
-  static func holds(_ number: Int) -> Bool { (number &<< 4) &>> 4 == number }
+  @inline(__always)
+  static func holds(_ number: Int) -> Bool { number >= -1 << 27 && number < 1 << 27 }
 
   @inline(__always)
   var kind: Kind { Kind(low: bits & 15) }
-  var payload: Int { Int(Int64(bitPattern: bits) &>> 4) }
+
+  /// A place or an index.
+  @inline(__always)
+  var payload: Int { Int(bits &>> 4) }
+
+  /// The number in a cell that holds one itself.
+  @inline(__always)
+  var number: Int { Int(Int32(bitPattern: bits) &>> 4) }
+
+  // MARK: Skipped values
+
+  /// The payloads from here on are those of containers and objects that were skipped; an object's
+  /// depth is added.
+  static let firstSkipped = 1 << 28 - 1 << 20
+  static let greatestSkippedDepth = 1 << 20 - 1
+
+  @inline(__always)
+  var isSkipped: Bool { payload >= Self.firstSkipped }
 
   /// Whether the value holds no others, or was skipped.
-  var isLeaf: Bool { bits & 15 < UInt64(Kind.list.rawValue) || payload < 0 }
+  @inline(__always)
+  var isLeaf: Bool { bits & 15 < UInt32(Kind.list.rawValue) || isSkipped }
 }

@@ -5,7 +5,7 @@
 struct PickleCensus {
   /// What is known of a container or an object.
   private struct Entry {
-    var size = 0
+    var size: UInt32 = 0
     /// The levels below it; -1 before it was met, -2 while it is being followed.
     var height: Int32 = -1
   }
@@ -25,13 +25,15 @@ struct PickleCensus {
   /// Those of the containers, then those of the objects.
   private var entries: [Entry]
   private let objectStart: Int
-  private let limits: Unpickler.Limits
+  private let depth: Int
+  private let expanded: Int
   private var steps = 0
 
   init(_ arena: borrowing PickleArena, limits: Unpickler.Limits) {
     objectStart = arena.containers.count
     entries = Array(repeating: Entry(), count: objectStart + arena.objects.count)
-    self.limits = limits
+    depth = limits.depth
+    expanded = min(limits.expanded, Int(UInt32.max))
   }
 
   /// Throws if the pickle is deeper, or larger without sharing, than the limits allow.
@@ -40,9 +42,9 @@ struct PickleCensus {
   }
 
   @inline(__always)
-  private mutating func step() throws(PickleError) {
-    steps += 1
-    guard steps <= limits.expanded else { throw .expandsTooFar(limit: limits.expanded) }
+  private mutating func step(_ count: Int = 1) throws(PickleError) {
+    steps += count
+    guard steps <= expanded else { throw .expandsTooFar(limit: expanded) }
   }
 
   private mutating func measure(
@@ -50,22 +52,20 @@ struct PickleCensus {
   ) throws(PickleError) -> Extent {
     try step()
     var extent = Extent()
+    if cell.isLeaf { return extent }
     switch cell.kind {
-    case .tuple:
-      guard level <= limits.depth else { throw .tooDeep(limit: limits.depth) }
+    case .tuple, .persistent:
+      guard level <= depth else { throw .tooDeep(limit: depth) }
       try add(arena.items(ofTuple: cell.payload), to: &extent, level, in: arena)
-    case .persistent:
-      guard level <= limits.depth else { throw .tooDeep(limit: limits.depth) }
-      try add(cell.payload + 1..<cell.payload + 2, to: &extent, level, in: arena)
     case .list, .set, .dictionary:
       if try isKnown(cell.payload, cell, &extent, level, in: arena) { return extent }
       try add(container: cell.payload, to: &extent, level, in: arena)
-      entries[cell.payload] = Entry(size: extent.size, height: extent.height)
+      entries[cell.payload] = Entry(size: UInt32(extent.size), height: extent.height)
     case .object:
       let entry = objectStart + cell.payload
       if try isKnown(entry, cell, &extent, level, in: arena) { return extent }
-      try add(arena.objects[cell.payload], to: &extent, level, in: arena)
-      entries[entry] = Entry(size: extent.size, height: extent.height)
+      try add(object: cell.payload, to: &extent, level, in: arena)
+      entries[entry] = Entry(size: UInt32(extent.size), height: extent.height)
     default: break
     }
     return extent
@@ -79,11 +79,11 @@ struct PickleCensus {
   ) throws(PickleError) -> Bool {
     let known = entries[entry]
     guard known.height != -2 else { throw .recursive(name(of: cell, in: arena)) }
-    guard level + Int(max(known.height, 0)) <= limits.depth else {
-      throw .tooDeep(limit: limits.depth)
+    guard level + Int(max(known.height, 0)) <= depth else {
+      throw .tooDeep(limit: depth)
     }
     if known.height >= 0 {
-      extent = Extent(size: known.size, height: known.height)
+      extent = Extent(size: Int(known.size), height: known.height)
       return true
     }
     entries[entry].height = -2
@@ -100,39 +100,45 @@ struct PickleCensus {
 
   @inline(__always)
   private mutating func add(
-    _ cell: PickleCell, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
-  ) throws(PickleError) {
-    if cell.isLeaf {
-      try step()
-      try extent.add(Extent(), limit: limits.expanded)
-    } else {
-      try extent.add(measure(cell, level: level + 1, in: arena), limit: limits.expanded)
-    }
-  }
-
-  @inline(__always)
-  private mutating func add(
     _ places: Range<Int>, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
-    for place in places { try add(arena.cell(at: place), to: &extent, level, in: arena) }
+    var leaves = 0
+    for place in places {
+      let cell = arena.cell(at: place)
+      if cell.isLeaf {
+        leaves += 1
+      } else {
+        try extent.add(measure(cell, level: level + 1, in: arena), limit: expanded)
+      }
+    }
+    if leaves == 0 { return }
+    try step(leaves)
+    try extent.add(Extent(size: leaves), limit: expanded)
   }
 
   private mutating func add(
     container: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
-    var items = arena.items(of: container)
-    while let item = items.next(arena) { try add(item, to: &extent, level, in: arena) }
+    var segment = Int(arena.containers[container].first)
+    while segment > 0 {
+      let (items, following) = arena.segment(at: segment)
+      try add(items, to: &extent, level, in: arena)
+      segment = following
+    }
   }
 
   private mutating func add(
-    _ object: PickleArena.Object, to extent: inout Extent, _ level: Int,
-    in arena: borrowing PickleArena
+    object index: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
+    let object = arena.objects[index]
     try add(arena.items(of: object), to: &extent, level, in: arena)
-    if object.state != .absent { try add(object.state, to: &extent, level, in: arena) }
-    if object.dictionary >= 0 {
-      try add(container: Int(object.dictionary), to: &extent, level, in: arena)
+    if object.state != .absent {
+      try extent.add(measure(object.state, level: level + 1, in: arena), limit: expanded)
     }
-    if object.list >= 0 { try add(container: Int(object.list), to: &extent, level, in: arena) }
+    guard object.hasAttached, let attached = arena.attached(to: index) else { return }
+    if let dictionary = attached.dictionary {
+      try add(container: dictionary, to: &extent, level, in: arena)
+    }
+    if let list = attached.list { try add(container: list, to: &extent, level, in: arena) }
   }
 }

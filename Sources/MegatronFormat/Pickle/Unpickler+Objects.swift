@@ -70,10 +70,10 @@ extension Unpickler {
     _ arguments: Int, by keywords: PickleCell
   ) throws(PickleError) -> Int {
     let items = arena.items(ofTuple: arguments)
-    try count(items.count)
+    try countCopies(items.count)
     let tuple = arena.tuple(count: items.count + 1, depth: 0)
-    for index in items { arena.cells.append(arena.cells[index]) }
-    arena.cells.append(keywords.bits)
+    for index in items { arena.append(arena.cell(at: index)) }
+    arena.append(keywords)
     return tuple.payload
   }
 
@@ -81,7 +81,7 @@ extension Unpickler {
   @inline(__always)
   private mutating func callee(_ cell: PickleCell) throws(PickleError) -> Int {
     if cell.kind == .global { return cell.payload }
-    if cell.kind == .object, cell.payload >= 0 {
+    if cell.kind == .object, !cell.isSkipped {
       let object = arena.objects[cell.payload]
       let items = arena.items(of: object)
       if arena.globals[Int(object.callee)].role == .getattr, items.count == 2,
@@ -126,7 +126,7 @@ extension Unpickler {
       return encode(first.payload)
     case ("builtins", "bytes", 0): return arena.text([], .bytes)
     case ("builtins", "set", 0): return container(.set)
-    case ("builtins", "set", 1): return first.kind == .list ? try set(of: first.payload) : nil
+    case ("builtins", "set", 1): return first.kind == .list ? try set(of: first) : nil
     case ("copyreg", "_reconstructor", 3):
       // How protocols 0 and 1 write a plain object.
       let base = arena.cell(at: items.lowerBound + 1)
@@ -155,15 +155,15 @@ extension Unpickler {
     return cell
   }
 
-  private mutating func set(of list: Int) throws(PickleError) -> PickleCell {
-    if list < 0 { return container(.set) }
-    let total = Int(arena.containers[list].count)
-    try count(total)
+  private mutating func set(of list: PickleCell) throws(PickleError) -> PickleCell {
+    if list.isSkipped { return container(.set) }
+    let total = arena.count(of: list.payload)
+    try countCopies(total)
     let set = arena.container(.set)
     if total == 0 { return set }
-    var items = arena.items(of: list)
+    var items = arena.items(of: list.payload)
     arena.extend(set.payload, by: total)
-    while let item = items.next(arena) { arena.cells.append(item.bits) }
+    while let item = items.next(arena) { arena.append(item) }
     return set
   }
 
@@ -174,7 +174,7 @@ extension Unpickler {
     guard target.kind == .object else {
       throw .unexpected("BUILD works on something other than an object", offset: place)
     }
-    if target.payload < 0 { return }
+    if target.isSkipped { return }
     if skippedKey > 0 { needsAll = true }
     guard arena.objects[target.payload].state == .absent else {
       throw .unexpected("BUILD sets the state of an object twice", offset: place)

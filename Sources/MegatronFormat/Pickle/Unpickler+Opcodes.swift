@@ -5,12 +5,12 @@ extension Unpickler {
     switch opcode {
     case .binget: try recall(integer(1))
     case .longBinget: try recall(integer(4))
-    case .memoize: try remember(memo.count + sparseMemo.count)
+    case .memoize: try memoize()
     case .binput: try remember(integer(1))
     case .longBinput: try remember(integer(4))
     case .binint1: push(PickleCell(.integer, try integer(1)))
     case .binint2: push(PickleCell(.integer, try integer(2)))
-    case .binint: push(PickleCell(.integer, Int(Int32(truncatingIfNeeded: try integer(4)))))
+    case .binint: push(arena.integer(Int(Int32(truncatingIfNeeded: try integer(4)))))
     case .shortBinunicode: try pushText(integer(1))
     case .binunicode: try pushText(integer(4))
     case .binunicode8: try pushText(length8())
@@ -128,8 +128,9 @@ extension Unpickler {
   }
 
   @inline(__always)
-  func requireText(_ range: Range<Int>) throws(PickleError) {
+  mutating func requireText(_ range: Range<Int>) throws(PickleError) {
     if isASCII(range) { return }
+    arena.isASCII = false
     guard String(validating: arena.bytes[range], as: UTF8.self) != nil else {
       throw .invalidText(offset: range.lowerBound)
     }
@@ -208,14 +209,17 @@ extension Unpickler {
     _ = try depth(from: start)
     if kind == .dictionary { try requirePairs(from: start) }
     let cell = container(kind)
-    moveToContainer(cell.payload, from: start)
+    if cell.isSkipped {
+      cut(to: start)
+    } else {
+      moveToContainer(cell.payload, from: start)
+    }
     push(cell)
   }
 
   @inline(__always)
   private mutating func moveToContainer(_ container: Int, from start: Int) {
     if stack.count == start { return }
-    if container < 0 { return cut(to: start) }
     arena.extend(container, by: stack.count - start)
     moveToCells(from: start)
   }
@@ -233,12 +237,13 @@ extension Unpickler {
     if kind == .dictionary { try requirePairs(from: start) }
     guard start > floor else { throw underflow }
     let target = stack[start - 1]
-    if skippedKey > 0, target.payload >= 0 { endSkipping(at: start) }
+    let isObject = target.kind == .object && kind != .set
+    if target.isSkipped, target.kind == kind || isObject { return cut(to: start) }
+    if skippedKey > 0 { endSkipping(at: start) }
     if target.kind == kind {
       moveToContainer(target.payload, from: start)
-    } else if target.kind == .object, kind != .set {
-      let container = target.payload < 0 ? -1 : arena.items(of: target.payload, kind)
-      moveToContainer(container, from: start)
+    } else if isObject {
+      moveToContainer(arena.items(of: target.payload, kind), from: start)
     } else {
       let what =
         switch kind {

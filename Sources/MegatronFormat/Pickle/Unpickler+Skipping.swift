@@ -3,7 +3,7 @@
 /// Megatron adds a cached copy of all its plans to `.metadata` (`all_local_plans`), two thirds of the
 /// file, which nobody reads. Its opcodes are carried out like all others: names are checked against
 /// the policy, texts and lengths are checked, the stack and the memo are kept. But its containers and
-/// objects become cells with a negative payload and nothing behind them.
+/// objects become cells with nothing behind them.
 ///
 /// This is only right if nothing else refers into the field and the field changes nothing outside of
 /// it. Python writes the shared parts where it meets them first, so that the field must be the last,
@@ -50,7 +50,7 @@ extension Unpickler {
 
   @inline(__always)
   mutating func container(_ kind: PickleCell.Kind) -> PickleCell {
-    skippedKey > 0 ? PickleCell(kind, -1) : arena.container(kind)
+    skippedKey > 0 ? PickleCell(kind, PickleCell.firstSkipped) : arena.container(kind)
   }
 
   @inline(__always)
@@ -59,7 +59,9 @@ extension Unpickler {
   ) -> PickleCell {
     // A member of an enumeration may be called in turn.
     if skippedKey > 0, arena.globals[callee].role != .getattr {
-      return PickleCell(.object, Int(~depth))
+      if depth > PickleCell.greatestSkippedDepth { needsAll = true }
+      return PickleCell(
+        .object, PickleCell.firstSkipped + min(Int(depth), PickleCell.greatestSkippedDepth))
     }
     return arena.object(callee, arguments, construction, depth: depth)
   }

@@ -40,15 +40,17 @@ public struct Unpickler: ~Copyable {
   var position: Int
   /// The byte of the opcode at work.
   var place: Int
-  /// The opcodes so far, and the values that copies of containers made.
-  private var made = 0
+  /// The most opcodes, and the most values that copies of containers may add.
+  private let valueLimit: Int
+  private var copied = 0
   private(set) var stack = UniqueArray<PickleCell>()
   private(set) var marks = UniqueArray<Int>()
   /// The stack below the last mark is out of reach.
   private(set) var floor = 0
   private(set) var memo = UniqueArray<PickleCell>()
   /// Memo entries whose index is not the next one; a writer that counts never makes any.
-  private(set) var sparseMemo: [Int: PickleCell] = [:]
+  private var sparseMemo: [Int: PickleCell] = [:]
+  private var hasSparseMemo = false
   /// The bytes that a text was encoded to, by the index of the text.
   var encoded: [Int: PickleCell] = [:]
   /// Before the first PROTO a pickle is of protocol 0 or 1.
@@ -64,6 +66,7 @@ public struct Unpickler: ~Copyable {
     arena = PickleArena(bytes)
     self.policy = policy
     self.limits = limits
+    valueLimit = min(limits.values, PickleArena.mostValues)
     end = bytes.count
     position = start
     place = start
@@ -119,6 +122,7 @@ public struct Unpickler: ~Copyable {
   /// Reads up to STOP and measures what was read.
   mutating func run() throws(PickleError) {
     let opcodes = PickleOpcode.byByte
+    var made = 0
     while true {
       guard position < end else { throw .missingStop(offset: position) }
       place = position
@@ -128,7 +132,8 @@ public struct Unpickler: ~Copyable {
         throw .unknownOpcode(byte, offset: place)
       }
       if opcode == .stop { break }
-      try count(1)
+      made += 1
+      guard made <= valueLimit else { throw .tooManyValues(limit: valueLimit, offset: place) }
       try execute(opcode)
     }
     guard marks.count == 0, stack.count <= 1 else {
@@ -140,12 +145,10 @@ public struct Unpickler: ~Copyable {
     try census.measure(arena)
   }
 
-  /// Counts values that are made; copies count, so that memory cannot grow faster than the input.
-  @inline(__always)
-  mutating func count(_ values: Int) throws(PickleError) {
-    made += values
-    let limit = min(limits.values, PickleArena.mostValues)
-    guard made <= limit else { throw .tooManyValues(limit: limit, offset: place) }
+  /// Counts values that a copy makes, so that memory cannot grow faster than the input.
+  mutating func countCopies(_ values: Int) throws(PickleError) {
+    copied += values
+    guard copied <= valueLimit else { throw .tooManyValues(limit: valueLimit, offset: place) }
   }
 
   // MARK: Stack
@@ -204,14 +207,10 @@ public struct Unpickler: ~Copyable {
 
   /// Moves the values from `start` on to the end of the cells.
   @inline(__always)
-  mutating func moveToCells(from start: Int) {
-    for index in start..<stack.count { arena.cells.append(stack[index].bits) }
-    stack.cut(to: start)
-  }
+  mutating func moveToCells(from start: Int) { arena.append(from: &stack, start) }
 
   // MARK: Memo
 
-  @inline(__always)
   mutating func remember(_ index: Int) throws(PickleError) {
     let cell = try top()
     guard memo.count + sparseMemo.count < limits.memoEntries else {
@@ -223,7 +222,18 @@ public struct Unpickler: ~Copyable {
       memo[index] = cell
     } else {
       sparseMemo[index] = cell
+      hasSparseMemo = true
     }
+  }
+
+  /// MEMOIZE: as `remember` under the next index.
+  @inline(__always)
+  mutating func memoize() throws(PickleError) {
+    let cell = try top()
+    if hasSparseMemo || memo.count >= limits.memoEntries {
+      return try remember(memo.count + sparseMemo.count)
+    }
+    memo.append(cell)
   }
 
   @inline(__always)
