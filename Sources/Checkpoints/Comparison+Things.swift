@@ -100,7 +100,7 @@ extension MegatronModel {
       tensors[key].map { tensor in
         TensorSet.Tensor(
           name: key, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.chunkCount
-        ) { try tensor.runs() }
+        ) { _ in try tensor.runs() }
       }
     }
   }
@@ -109,6 +109,6 @@ extension MegatronModel {
 extension TensorSet {
   /// Without the state that Transformer Engine keeps of its layers.
   fileprivate var withoutExtraState: TensorSet {
-    renamed { $0.contains("._extra_state") || $0.hasPrefix("_extra_state") ? nil : $0 }
+    renamed { MegatronModel.isExtraState($0) || $0.hasPrefix("_extra_state") ? nil : $0 }
   }
 }

@@ -92,7 +92,7 @@ extension TensorSet {
   /// A whole file as one tensor of bytes.
   fileprivate init(bytesOf file: InputFile) {
     self.init([
-      Tensor(name: "bytes", dtype: .uint8, shape: [file.size], pieces: 1) {
+      Tensor(name: "bytes", dtype: .uint8, shape: [file.size], pieces: 1) { _ in
         ByteRuns(ByteRun(file: file, offset: 0, length: file.size))
       }
     ])

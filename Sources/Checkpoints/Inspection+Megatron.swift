@@ -37,7 +37,7 @@ extension Inspection {
       default: "torch_dist"
       }
     self.init(path: run.path, format: format, title: title, tensors: TensorSet(checkpoint))
-    files = checkpoint.metadata.files.map {
+    files = checkpoint.files.map {
       File(name: $0, bytes: Folder.size("\(run.weights)/\($0)") ?? 0)
     }
     objects = checkpoint.objectKeys
@@ -91,7 +91,7 @@ extension Inspection {
           path: path, reason: "its shape \(Shape(shape)) is impossible.")
       }
       found.append(
-        TensorSet.Tensor(name: name, dtype: dtype, shape: Shape(shape), pieces: chunks.count) {
+        TensorSet.Tensor(name: name, dtype: dtype, shape: Shape(shape), pieces: chunks.count) { _ in
           throw ConversionError.notYet("\(path): zarr arrays are not read by this version.")
         })
     }
@@ -120,29 +120,42 @@ extension Inspection {
   // MARK: What the keys say
 
   private mutating func addTensorFacts() {
-    let weights = tensors.names.filter { !MegatronModel.isTrainingState($0) }
-    parameters = Self.elements(tensors) { !MegatronModel.isTrainingState($0) }
-    let layers = weights.filter { $0.contains("decoder.layers.") }
-    if !layers.isEmpty {
-      let isNumbered = layers.contains { key in
-        guard let range = key.firstRange(of: "decoder.layers.") else { return false }
-        return key[range.upperBound...].first?.isNumber == true
+    var elements = 0
+    var pieces = 0
+    var optimizer: (count: Int, bytes: Int) = (0, 0)
+    var isNumbered: Bool?
+    var isAdapter = false
+    for tensor in tensors.tensors {
+      pieces += tensor.pieces
+      if tensor.name.hasPrefix("optimizer") {
+        optimizer.count += 1
+        optimizer.bytes += tensor.byteCount
       }
-      add("layers' keys", "layer_keys", .string(isNumbered ? "numbered" : "stacked"))
+      if MegatronModel.isTrainingState(tensor.name) { continue }
+      elements += tensor.shape.checkedCount ?? 0
+      // One numbered key says that all are.
+      if isNumbered != true, let isOne = Self.isNumberedLayer(tensor.name) { isNumbered = isOne }
+      isAdapter = isAdapter || tensor.name.holds(".adapter.")
     }
-    add(
-      "chunks", "chunks", .integer(tensors.tensors.reduce(0) { $0 + $1.pieces }))
-    let optimizer = tensors.tensors.filter { $0.name.hasPrefix("optimizer") }
-    if !optimizer.isEmpty {
+    parameters = elements
+    add("layers' keys", "layer_keys", isNumbered.map { .string($0 ? "numbered" : "stacked") })
+    add("chunks", "chunks", .integer(pieces))
+    if optimizer.count > 0 {
       add("optimizer tensors", "optimizer_tensors", .integer(optimizer.count))
-      add(
-        "optimizer bytes", "optimizer_bytes", .integer(optimizer.reduce(0) { $0 + $1.byteCount }))
+      add("optimizer bytes", "optimizer_bytes", .integer(optimizer.bytes))
     }
-    if weights.contains(where: { $0.contains(".adapter.") }) {
+    if isAdapter {
       add("adapter", "adapter", .bool(true))
       notes.append(
         "It holds an adapter alone, which has to be merged with its base before an export.")
     }
+  }
+
+  /// Whether a layer's key has the layer's number in it; `nil` for other keys.
+  private static func isNumberedLayer(_ key: String) -> Bool? {
+    let head = "decoder.layers."
+    guard key.holds(head), let range = key.firstRange(of: head) else { return nil }
+    return key[range.upperBound...].first?.isNumber == true
   }
 
   // MARK: What the configuration says

@@ -32,12 +32,16 @@ public struct MegatronModel: Sendable {
 
   /// Whether a key belongs to the state of training rather than to the model (FORMATS.md B.10).
   static func isTrainingState(_ key: String) -> Bool {
-    let heads = [
-      "optimizer.", "optimizer/", "chained_", "rng_state", "common_state", "rerun_state_machine",
-      "opt_param_scheduler", "train_state",
-    ]
-    return heads.contains { key.hasPrefix($0) } || key.contains("._extra_state")
+    trainingHeads.contains { key.hasPrefix($0) } || isExtraState(key)
   }
+
+  /// Whether a key is that of what Transformer Engine keeps of a layer.
+  static func isExtraState(_ key: String) -> Bool { key.holds("._extra_state") }
+
+  private static let trainingHeads = [
+    "optimizer.", "optimizer/", "chained_", "rng_state", "common_state", "rerun_state_machine",
+    "opt_param_scheduler", "train_state",
+  ]
 
   /// The key without the prefixes that wrappers put before it.
   static func bareKey(_ key: String) -> String {

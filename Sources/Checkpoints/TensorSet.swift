@@ -15,10 +15,35 @@ public struct TensorSet: Sendable {
     public let shape: Shape
     /// How many pieces it is stored in.
     public let pieces: Int
-    let locate: @Sendable () throws -> ByteRuns
+    /// The name under which `locate` knows the tensor.
+    private let key: String
+    private let locate: @Sendable (_ key: String) throws -> ByteRuns
+
+    /// - Parameter locate: is given the name and says where the bytes lie; one closure for all
+    ///   tensors of a checkpoint costs less than one for each.
+    init(
+      name: String, dtype: DType, shape: Shape, pieces: Int,
+      locate: @escaping @Sendable (_ key: String) throws -> ByteRuns
+    ) {
+      self.name = name
+      self.dtype = dtype
+      self.shape = shape
+      self.pieces = pieces
+      key = name
+      self.locate = locate
+    }
+
+    fileprivate init(_ tensor: Tensor, name: String) {
+      self.name = name
+      dtype = tensor.dtype
+      shape = tensor.shape
+      pieces = tensor.pieces
+      key = tensor.key
+      locate = tensor.locate
+    }
 
     /// Where the row-major bytes lie; opens the file if it is not open.
-    public func runs() throws -> ByteRuns { try locate() }
+    public func runs() throws -> ByteRuns { try locate(key) }
 
     /// The size by type and shape, which opening has checked.
     public var byteCount: Int { shape.checkedByteCount(dtype) ?? 0 }
@@ -55,24 +80,18 @@ public struct TensorSet: Sendable {
   /// The same tensors under other names; those that get none are left out.
   func renamed(_ rename: (String) -> String?) -> TensorSet {
     TensorSet(
-      tensors.compactMap { tensor in
-        rename(tensor.name).map {
-          Tensor(
-            name: $0, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.pieces,
-            locate: tensor.locate)
-        }
-      })
+      tensors.compactMap { tensor in rename(tensor.name).map { Tensor(tensor, name: $0) } })
   }
 }
 
 extension TensorSet {
   /// One safetensors file.
   public init(_ file: SafeTensorsFile) {
+    let locate = { @Sendable (name: String) in try file.runs(of: name) }
     self.init(
       file.header.tensors.map { entry in
-        Tensor(name: entry.name, dtype: entry.dtype, shape: entry.shape, pieces: 1) {
-          try file.runs(of: entry.name)
-        }
+        Tensor(
+          name: entry.name, dtype: entry.dtype, shape: entry.shape, pieces: 1, locate: locate)
       })
   }
 
@@ -83,14 +102,15 @@ extension TensorSet {
 
   /// The tensors of a distributed checkpoint under their keys as they stand, without `_extra_state`.
   public init(_ checkpoint: DistributedCheckpoint) {
+    let locate = { @Sendable (key: String) in try checkpoint.tensor(key).runs() }
     self.init(
-      checkpoint.keys.compactMap { key in
-        guard let tensor = checkpoint.tensors[key], !key.contains("._extra_state") else {
+      checkpoint.tensorKeys.compactMap { key in
+        guard !MegatronModel.isExtraState(key), let tensor = checkpoint.metadata.tensors[key] else {
           return nil
         }
         return Tensor(
-          name: key, dtype: tensor.dtype, shape: tensor.shape, pieces: tensor.chunkCount
-        ) { try tensor.runs() }
+          name: key, dtype: tensor.dtype, shape: tensor.wholeShape, pieces: tensor.chunks.count,
+          locate: locate)
       })
   }
 
@@ -98,7 +118,8 @@ extension TensorSet {
   public init(_ file: TorchFile) throws(TorchFileError) {
     self.init(
       try file.tensors().map { path, tensor in
-        Tensor(name: path, dtype: tensor.dtype, shape: tensor.shape, pieces: 1) { tensor.runs() }
+        Tensor(name: path, dtype: tensor.dtype, shape: tensor.shape, pieces: 1) { _ in tensor.runs()
+        }
       })
   }
 
@@ -116,7 +137,7 @@ extension TensorSet {
         Tensor(
           name: name, dtype: origin.slot.dtype, shape: origin.shape,
           pieces: origin.slot.pieces.reduce(0) { $0 + $1.tensor.chunkCount }
-        ) { try origin.slot.runs(part: origin.part) })
+        ) { _ in try origin.slot.runs(part: origin.part) })
     }
     if let carried = try SourceRecord.read(from: model.folder)?.carried {
       found += TensorSet(carried).tensors

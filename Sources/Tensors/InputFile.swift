@@ -51,10 +51,15 @@ public final class InputFile: Sendable {
   /// - Throws: `FileError.endOfFile` if the range lies outside the file, `.cannotRead` otherwise.
   public func read(_ range: Range<Int>) throws(FileError) -> [UInt8] {
     try check(range)
-    var bytes = [UInt8](repeating: 0, count: range.count)
     var failure: FileError?
-    bytes.withUnsafeMutableBytes { buffer in
-      do throws(FileError) { try read(range, into: buffer) } catch { failure = error }
+    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      do throws(FileError) {
+        try read(
+          range,
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]))
+        count = range.count
+      } catch { failure = error }
     }
     if let failure { throw failure }
     return bytes

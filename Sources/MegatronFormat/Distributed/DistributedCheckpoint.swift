@@ -7,14 +7,17 @@ import Tensors
 public struct DistributedCheckpoint: Sendable {
   public let folder: String
   public let metadata: DistributedMetadata
-  public let tensors: [String: DistributedTensor]
   let store: ItemStore
-  private let objectItems: [String: Int]
+  /// The names of the files that hold items, sorted.
+  public let files: [String]
+  /// The names of byte objects, in the order of `.metadata`.
+  public let objectKeys: [String]
+  /// The names of tensors, in the order of `.metadata`.
+  public let tensorKeys: [String]
 
   /// The names of tensors and objects, in the order of `.metadata`.
   public var keys: [String] { metadata.keys }
-  /// The names of byte objects, in the order of `.metadata`.
-  public var objectKeys: [String] { metadata.keys.filter { objectItems[$0] != nil } }
+  public var tensors: DistributedTensors { DistributedTensors(metadata, store) }
 
   /// Opens a folder.
   ///
@@ -25,42 +28,32 @@ public struct DistributedCheckpoint: Sendable {
     let path = folder + "/.metadata"
     let bytes: [UInt8]
     do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
-    let metadata = try DistributedMetadata(decoding: bytes, file: path)
-    let faults = metadata.storageFaults { name in
+    var outline = DistributedMetadata.Outline()
+    let metadata = try DistributedMetadata(decoding: bytes, file: path, &outline)
+    let fileSize = { (name: String) -> Int? in
       if case .file(let size)? = Folder.kind(folder + "/" + name) { size } else { nil }
     }
-    if !faults.isEmpty { throw .badChunks(file: path, faults) }
+    // Which items are affected is asked only where a file is not as it must be.
+    let isWhole = outline.extents.allSatisfy {
+      DistributedMetadata.isFileName($0.file) && $0.end <= fileSize($0.file) ?? -1
+    }
+    if !isWhole { throw .badChunks(file: path, metadata.storageFaults(fileSize: fileSize)) }
     Folder.raiseOpenFileLimit()
 
-    var items: [ItemStore.Item] = []
-    var chunkStart: [String: Int] = [:]
-    var objectItems: [String: Int] = [:]
-    for key in metadata.keys {
-      if let storage = metadata.objects[key] {
-        objectItems[key] = items.count
-        items.append(.init(key: key, storage: storage, tensor: nil))
-      } else if let tensor = metadata.tensors[key] {
-        chunkStart[key] = items.count
-        for chunk in tensor.chunks {
-          items.append(
-            .init(key: key, storage: chunk.storage, tensor: (tensor.dtype, chunk.sizes)))
-        }
-      }
-    }
-    let store = ItemStore(folder: folder, items: items)
-    var tensors: [String: DistributedTensor] = [:]
-    tensors.reserveCapacity(chunkStart.count)
-    for (key, tensor) in metadata.tensors {
-      let first = chunkStart[key] ?? 0
-      tensors[key] = DistributedTensor(
-        key: key, dtype: tensor.dtype, shape: tensor.flattenedFrom ?? tensor.shape,
-        chunkCount: tensor.chunks.count, parts: Self.parts(tensor, first: first), store: store)
-    }
     self.folder = folder
     self.metadata = metadata
-    self.tensors = tensors
-    self.store = store
-    self.objectItems = objectItems
+    files = outline.extents.map(\.file).sorted()
+    objectKeys = outline.objectKeys
+    tensorKeys = outline.tensorKeys
+    store = ItemStore(folder: folder)
+  }
+
+  /// A tensor.
+  ///
+  /// - Throws: `MegatronError.unknownKey`.
+  public func tensor(_ key: String) throws(MegatronError) -> DistributedTensor {
+    guard let tensor = tensors[key] else { throw .unknownKey(folder: folder, key: key) }
+    return tensor
   }
 
   /// Reads a byte object, inert.
@@ -88,8 +81,10 @@ public struct DistributedCheckpoint: Sendable {
 
   /// The torch.save archive of a byte object, to read the tensors inside it.
   public func objectArchive(_ key: String) throws(MegatronError) -> TorchZip {
-    guard let item = objectItems[key] else { throw .unknownKey(folder: folder, key: key) }
-    return try store.archive(store.items[item])
+    guard let storage = metadata.objects[key] else {
+      throw .unknownKey(folder: folder, key: key)
+    }
+    return try store.archive(.init(key: key, storage: storage, tensor: nil))
   }
 
   /// Whether a key is that of one shard of a Megatron `ShardedObject`: `…/shard_0.1_2.2`.
@@ -104,29 +99,5 @@ public struct DistributedCheckpoint: Sendable {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
           || $0 == UInt8(ascii: "_")
       }
-  }
-
-  private static func parts(
-    _ tensor: DistributedMetadata.Tensor, first: Int
-  ) -> [DistributedTensor.Part] {
-    let filled = tensor.chunks.indices.filter { !tensor.chunks[$0].sizes.contains(0) }
-    guard let original = tensor.flattenedFrom,
-      let flattened = FlattenedParts(grid: tensor.shape, original: original)
-    else {
-      return filled.map { index in
-        let chunk = tensor.chunks[index]
-        return .init(offsets: chunk.offsets, sizes: chunk.sizes, chunks: .whole(first + index))
-      }
-    }
-    // A chunk lies in one part of the grid, because the sizes of a flattened chunk are 1 there.
-    let places = Dictionary(grouping: filled) { Array(tensor.chunks[$0].offsets.dropLast()) }
-    return places.map { place, chunks in
-      let ordered = chunks.sorted {
-        (tensor.chunks[$0].offsets.last ?? 0) < (tensor.chunks[$1].offsets.last ?? 0)
-      }
-      return .init(
-        offsets: zip(place, flattened.partSizes).map { $0 * $1 }, sizes: flattened.partSizes,
-        chunks: .flattened(ordered.map { first + $0 }))
-    }
   }
 }

@@ -47,6 +47,9 @@ public struct DistributedMetadata: Equatable, Sendable {
       self.chunks = chunks
       self.flattenedFrom = flattenedFrom
     }
+
+    /// The shape of the tensor as its user knows it, which is that before flattening.
+    public var wholeShape: Shape { flattenedFrom ?? shape }
   }
 
   /// One step of the path that a plain `torch.distributed.checkpoint.save` flattened to a key.
@@ -71,10 +74,26 @@ public struct DistributedMetadata: Equatable, Sendable {
   /// - Throws: `MegatronError.pickle`, `.malformedMetadata`, `.unsupportedTransforms`, or
   ///   `.badChunks` with everything that does not add up.
   public init(decoding bytes: [UInt8], file: String) throws(MegatronError) {
+    var outline = Outline()
+    try self.init(decoding: bytes, file: file, &outline)
+  }
+
+  /// What is known when all has just been read, and would else have to be looked up key by key.
+  struct Outline {
+    /// In the order of the file.
+    var tensorKeys: [String] = []
+    var objectKeys: [String] = []
+    /// The files, and where the last item of each ends: behind every file if an item is nowhere.
+    var extents: [(file: String, end: Int)] = []
+  }
+
+  init(decoding bytes: [UInt8], file: String, _ outline: inout Outline) throws(MegatronError) {
     var reader = try MetadataReader(bytes, file: file)
     self = try reader.read()
-    let faults = reader.faults + tilingFaults()
+    // The reader looks at each tensor while it is at hand; here each would be looked up again.
+    let faults = reader.faults + (reader.hasIrregular ? tilingFaults() : [])
     if !faults.isEmpty { throw .badChunks(file: file, faults) }
+    outline = reader.outline
   }
 
   /// The names of all files that hold items, sorted.
@@ -93,9 +112,7 @@ public struct DistributedMetadata: Equatable, Sendable {
     var faults: [ChunkFault] = []
     func check(_ key: String, _ storage: Storage) {
       let name = storage.file
-      guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")),
-        !name.utf8.contains(0)
-      else {
+      guard Self.isFileName(name) else {
         faults.append(.unsafeName(key: key, name: name))
         return
       }
@@ -117,5 +134,11 @@ public struct DistributedMetadata: Equatable, Sendable {
       for chunk in tensors[key]?.chunks ?? [] { check(key, chunk.storage) }
     }
     return faults
+  }
+
+  /// Whether a name is that of a file in the folder itself.
+  static func isFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains(UInt8(ascii: "/"))
+      && !name.utf8.contains(0)
   }
 }

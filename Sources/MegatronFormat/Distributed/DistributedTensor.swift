@@ -21,18 +21,18 @@ public struct DistributedTensor: Sendable {
     let chunks: Chunks
 
     enum Chunks: Sendable {
-      case whole(Int)
+      case whole(DistributedMetadata.Storage)
       /// In the order of their place in the flattened part.
-      case flattened([Int])
+      case flattened([DistributedMetadata.Chunk])
     }
   }
 
-  init(key: String, dtype: DType, shape: Shape, chunkCount: Int, parts: [Part], store: ItemStore) {
+  init(key: String, _ tensor: DistributedMetadata.Tensor, store: ItemStore) {
     self.key = key
-    self.dtype = dtype
-    self.shape = shape
-    self.chunkCount = chunkCount
-    self.parts = parts.sorted { $0.offsets.lexicographicallyPrecedes($1.offsets) }
+    dtype = tensor.dtype
+    shape = tensor.wholeShape
+    chunkCount = tensor.chunks.count
+    parts = Self.parts(tensor).sorted { $0.offsets.lexicographicallyPrecedes($1.offsets) }
     self.store = store
     var ends: [Int] = []
     ends.reserveCapacity(parts.count)
@@ -41,6 +41,25 @@ public struct DistributedTensor: Sendable {
       ends.append(max(end, ends.last ?? 0))
     }
     self.ends = ends
+  }
+
+  private static func parts(_ tensor: DistributedMetadata.Tensor) -> [Part] {
+    let filled = tensor.chunks.filter { !$0.sizes.contains(0) }
+    guard let original = tensor.flattenedFrom,
+      let flattened = FlattenedParts(grid: tensor.shape, original: original)
+    else {
+      return filled.map {
+        .init(offsets: $0.offsets, sizes: $0.sizes, chunks: .whole($0.storage))
+      }
+    }
+    // A chunk lies in one part of the grid, because the sizes of a flattened chunk are 1 there.
+    let places = Dictionary(grouping: filled) { Array($0.offsets.dropLast()) }
+    return places.map { place, chunks in
+      .init(
+        offsets: zip(place, flattened.partSizes).map { $0 * $1 }, sizes: flattened.partSizes,
+        chunks: .flattened(
+          chunks.sorted { ($0.offsets.last ?? 0) < ($1.offsets.last ?? 0) }))
+    }
   }
 
   /// The row-major bytes of a region of the tensor; the whole tensor by default.
@@ -183,13 +202,19 @@ public struct DistributedTensor: Sendable {
       region[axis].lowerBound - part.offsets[axis]..<region[axis].upperBound - part.offsets[axis]
     }
     switch part.chunks {
-    case .whole(let chunk):
-      return try store.tensor(chunk).runs(local)
+    case .whole(let storage):
+      return try store.tensor(item(storage, part.sizes)).runs(local)
     case .flattened(let chunks):
       var flat = ByteRuns()
-      for chunk in chunks { flat.append(try store.tensor(chunk).runs(nil)) }
+      for chunk in chunks {
+        flat.append(try store.tensor(item(chunk.storage, chunk.sizes)).runs(nil))
+      }
       return cut(flat, local, of: Shape(part.sizes))
     }
+  }
+
+  private func item(_ storage: DistributedMetadata.Storage, _ sizes: [Int]) -> ItemStore.Item {
+    .init(key: key, storage: storage, tensor: (dtype, sizes))
   }
 
   /// A region out of a part's row-major bytes.

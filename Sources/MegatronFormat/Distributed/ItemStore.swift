@@ -13,37 +13,42 @@ final class ItemStore: Sendable {
     let tensor: (dtype: DType, sizes: [Int])?
   }
 
-  let folder: String
-  let items: [Item]
-  private let files = Mutex<[String: InputFile]>([:])
-  private let opened = Mutex<[Int: StoredTensor]>([:])
-
-  init(folder: String, items: [Item]) {
-    self.folder = folder
-    self.items = items
+  /// Where an item begins.
+  private struct Place: Hashable {
+    let file: String
+    let offset: Int
   }
+
+  let folder: String
+  private let files = Mutex<[String: InputFile]>([:])
+  private let opened = Mutex<[Place: StoredTensor]>([:])
+
+  init(folder: String) { self.folder = folder }
 
   func path(_ item: Item) -> String { folder + "/" + item.storage.file }
 
-  /// The tensor that item `index` stores, checked against what `.metadata` says of it.
-  func tensor(_ index: Int) throws(MegatronError) -> StoredTensor {
-    if let known = opened.withLock({ $0[index] }) { return known }
-    let item = items[index]
+  /// The tensor that an item stores, checked against what `.metadata` says of it.
+  func tensor(_ item: Item) throws(MegatronError) -> StoredTensor {
+    let place = Place(file: item.storage.file, offset: item.storage.offset)
+    if let known = opened.withLock({ $0[place] }), matches(item, known) { return known }
     let archive = try archive(item)
     let stored: StoredTensor
     do throws(TorchFileError) { stored = try archive.soleTensor() } catch {
       throw .torchFile(error)
     }
-    if let expected = item.tensor,
-      stored.dtype != expected.dtype || stored.shape.dimensions != expected.sizes
-    {
+    if let expected = item.tensor, !matches(item, stored) {
       throw .wrongItem(
         file: path(item), offset: item.storage.offset, key: item.key,
         expected: "\(expected.dtype.rawValue) of shape \(Shape(expected.sizes))",
         found: "\(stored.dtype.rawValue) of shape \(stored.shape)")
     }
-    opened.withLock { $0[index] = stored }
+    opened.withLock { $0[place] = stored }
     return stored
+  }
+
+  private func matches(_ item: Item, _ stored: StoredTensor) -> Bool {
+    guard let expected = item.tensor else { return true }
+    return stored.dtype == expected.dtype && stored.shape.dimensions == expected.sizes
   }
 
   /// The torch.save archive of an item.

@@ -86,20 +86,48 @@ struct Tiling {
 }
 
 extension DistributedMetadata {
-  /// Everything that is wrong with how chunks tile their tensors.
+  /// Everything that is wrong with how chunks tile their tensors, in the order of the keys.
   func tilingFaults() -> [ChunkFault] {
     var faults: [ChunkFault] = []
     for key in keys {
-      guard let tensor = tensors[key] else { continue }
-      // The usual case, one chunk that is the tensor, needs no sweep.
-      if tensor.chunks.count == 1, tensor.chunks[0].sizes == tensor.shape.dimensions,
-        tensor.chunks[0].offsets.allSatisfy({ $0 == 0 }),
-        tensor.chunks[0].offsets.count == tensor.shape.rank
-      {
-        continue
-      }
-      faults += Tiling.faults(key: key, tensor)
+      if let tensor = tensors[key], !tensor.isGrid { faults += Tiling.faults(key: key, tensor) }
     }
     return faults
   }
+}
+
+extension DistributedMetadata.Tensor {
+  /// Whether the chunks are equal boxes, one in each place of a grid, which needs no sweep: one chunk
+  /// that is the tensor, or one for each rank, layer or expert.
+  var isGrid: Bool {
+    guard let sizes = chunks.first?.sizes, sizes.count == shape.rank else { return false }
+    var counts: [Int] = []
+    var total = 1
+    for axis in sizes.indices {
+      guard sizes[axis] > 0, shape[axis] % sizes[axis] == 0 else { return false }
+      counts.append(shape[axis] / sizes[axis])
+      let (next, overflow) = total.multipliedReportingOverflow(by: counts[axis])
+      guard !overflow, next <= chunks.count else { return false }
+      total = next
+    }
+    guard total == chunks.count else { return false }
+    if total == 1 { return chunks[0].offsets.count == sizes.count && chunks[0].isAtOrigin }
+    var isTaken = [Bool](repeating: false, count: total)
+    for chunk in chunks {
+      guard chunk.sizes == sizes, chunk.offsets.count == sizes.count else { return false }
+      var place = 0
+      for axis in sizes.indices {
+        let (index, rest) = chunk.offsets[axis].quotientAndRemainder(dividingBy: sizes[axis])
+        guard rest == 0, index >= 0, index < counts[axis] else { return false }
+        place = place * counts[axis] + index
+      }
+      guard !isTaken[place] else { return false }
+      isTaken[place] = true
+    }
+    return true
+  }
+}
+
+extension DistributedMetadata.Chunk {
+  fileprivate var isAtOrigin: Bool { offsets.allSatisfy { $0 == 0 } }
 }

@@ -3,15 +3,16 @@
 /// Each container is followed once, so the walk is linear where the written-out size is exponential;
 /// tuples, which have no identity, are followed each time, and every step counts against the limit.
 struct PickleCensus {
-  /// By container: the levels below it, −1 before it was met, −2 while it is being followed.
-  private(set) var heights: [Int]
-  private var sizes: [Int]
-  private let limits: Unpickler.Limits
-  private var steps = 0
+  /// What is known of a container or an object.
+  private struct Entry {
+    var size: UInt32 = 0
+    /// The levels below it; -1 before it was met, -2 while it is being followed.
+    var height: Int32 = -1
+  }
 
-  struct Extent {
+  private struct Extent {
     var size = 1
-    var height = 0
+    var height: Int32 = 0
 
     mutating func add(_ inner: Extent, limit: Int) throws(PickleError) {
       let (sum, overflow) = size.addingReportingOverflow(inner.size)
@@ -21,89 +22,123 @@ struct PickleCensus {
     }
   }
 
-  init(containers: Int, limits: Unpickler.Limits) {
-    heights = Array(repeating: -1, count: containers)
-    sizes = Array(repeating: 0, count: containers)
-    self.limits = limits
+  /// Those of the containers, then those of the objects.
+  private var entries: [Entry]
+  private let objectStart: Int
+  private let depth: Int
+  private let expanded: Int
+  private var steps = 0
+
+  init(_ arena: borrowing PickleArena, limits: Unpickler.Limits) {
+    objectStart = arena.containers.count
+    entries = Array(repeating: Entry(), count: objectStart + arena.objects.count)
+    depth = limits.depth
+    expanded = min(limits.expanded, Int(UInt32.max))
   }
 
-  mutating func measure(_ value: PickleValue, level: Int) throws(PickleError) -> Extent {
-    steps += 1
-    guard steps <= limits.expanded else { throw .expandsTooFar(limit: limits.expanded) }
-    switch value {
-    case .none, .bool, .integer, .bigInteger, .float, .string, .bytes, .global:
-      return Extent()
-    case .tuple(let items):
-      guard level <= limits.depth else { throw .tooDeep(limit: limits.depth) }
-      var extent = Extent()
-      try add(items, to: &extent, level: level)
-      return extent
-    case .persistent(let reference):
-      guard level <= limits.depth else { throw .tooDeep(limit: limits.depth) }
-      var extent = Extent()
-      try extent.add(measure(reference.value, level: level + 1), limit: limits.expanded)
-      return extent
-    case .list(let list), .set(let list):
-      return try container(list.serial, "list", level) { (census, extent) throws(PickleError) in
-        try census.add(list.items, to: &extent, level: level)
-      }
-    case .dictionary(let dictionary):
-      return try container(dictionary.serial, "dictionary", level) {
-        (census, extent) throws(PickleError) in
-        try census.add(dictionary, to: &extent, level: level)
-      }
-    case .object(let object):
-      return try container(object.serial, object.name, level) {
-        (census, extent) throws(PickleError) in
-        try census.add(object, to: &extent, level: level)
-      }
-    }
+  /// Throws if the pickle is deeper, or larger without sharing, than the limits allow.
+  mutating func measure(_ arena: borrowing PickleArena) throws(PickleError) {
+    _ = try measure(arena.root, level: 0, in: arena)
   }
 
-  private mutating func container(
-    _ serial: Int, _ name: String, _ level: Int,
-    _ body: (inout PickleCensus, inout Extent) throws(PickleError) -> Void
+  @inline(__always)
+  private mutating func step(_ count: Int = 1) throws(PickleError) {
+    steps += count
+    guard steps <= expanded else { throw .expandsTooFar(limit: expanded) }
+  }
+
+  private mutating func measure(
+    _ cell: PickleCell, level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) -> Extent {
-    guard heights[serial] != -2 else { throw .recursive(name) }
+    try step()
     var extent = Extent()
-    if heights[serial] >= 0 {
-      extent = Extent(size: sizes[serial], height: heights[serial])
-      guard level + extent.height <= limits.depth else { throw .tooDeep(limit: limits.depth) }
-      return extent
+    if cell.isLeaf { return extent }
+    switch cell.kind {
+    case .tuple, .persistent:
+      guard level <= depth else { throw .tooDeep(limit: depth) }
+      try add(arena.items(ofTuple: cell.payload), to: &extent, level, in: arena)
+    case .list, .set, .dictionary:
+      if try isKnown(cell.payload, cell, &extent, level, in: arena) { return extent }
+      try add(container: cell.payload, to: &extent, level, in: arena)
+      entries[cell.payload] = Entry(size: UInt32(extent.size), height: extent.height)
+    case .object:
+      let entry = objectStart + cell.payload
+      if try isKnown(entry, cell, &extent, level, in: arena) { return extent }
+      try add(object: cell.payload, to: &extent, level, in: arena)
+      entries[entry] = Entry(size: UInt32(extent.size), height: extent.height)
+    default: break
     }
-    guard level <= limits.depth else { throw .tooDeep(limit: limits.depth) }
-    heights[serial] = -2
-    try body(&self, &extent)
-    heights[serial] = extent.height
-    sizes[serial] = extent.size
     return extent
   }
 
+  /// Whether a container was followed before, and how large it was; if not, it is now being followed.
+  @inline(__always)
+  private mutating func isKnown(
+    _ entry: Int, _ cell: PickleCell, _ extent: inout Extent, _ level: Int,
+    in arena: borrowing PickleArena
+  ) throws(PickleError) -> Bool {
+    let known = entries[entry]
+    guard known.height != -2 else { throw .recursive(name(of: cell, in: arena)) }
+    guard level + Int(max(known.height, 0)) <= depth else {
+      throw .tooDeep(limit: depth)
+    }
+    if known.height >= 0 {
+      extent = Extent(size: Int(known.size), height: known.height)
+      return true
+    }
+    entries[entry].height = -2
+    return false
+  }
+
+  private func name(of cell: PickleCell, in arena: borrowing PickleArena) -> String {
+    switch cell.kind {
+    case .dictionary: "dictionary"
+    case .object: arena.globals[Int(arena.objects[cell.payload].callee)].name
+    default: "list"
+    }
+  }
+
+  @inline(__always)
   private mutating func add(
-    _ items: [PickleValue], to extent: inout Extent, level: Int
+    _ places: Range<Int>, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
-    for item in items {
-      try extent.add(measure(item, level: level + 1), limit: limits.expanded)
+    var leaves = 0
+    for place in places {
+      let cell = arena.cell(at: place)
+      if cell.isLeaf {
+        leaves += 1
+      } else {
+        try extent.add(measure(cell, level: level + 1, in: arena), limit: expanded)
+      }
+    }
+    if leaves == 0 { return }
+    try step(leaves)
+    try extent.add(Extent(size: leaves), limit: expanded)
+  }
+
+  private mutating func add(
+    container: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
+  ) throws(PickleError) {
+    var segment = Int(arena.containers[container].first)
+    while segment > 0 {
+      let (items, following) = arena.segment(at: segment)
+      try add(items, to: &extent, level, in: arena)
+      segment = following
     }
   }
 
   private mutating func add(
-    _ dictionary: PickleDictionary, to extent: inout Extent, level: Int
+    object index: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
-    for (key, value) in dictionary.items {
-      try extent.add(measure(key, level: level + 1), limit: limits.expanded)
-      try extent.add(measure(value, level: level + 1), limit: limits.expanded)
+    let object = arena.objects[index]
+    try add(arena.items(of: object), to: &extent, level, in: arena)
+    if object.state != .absent {
+      try extent.add(measure(object.state, level: level + 1, in: arena), limit: expanded)
     }
-  }
-
-  private mutating func add(
-    _ object: PickleObject, to extent: inout Extent, level: Int
-  ) throws(PickleError) {
-    try add(object.arguments, to: &extent, level: level)
-    if let state = object.state {
-      try extent.add(measure(state, level: level + 1), limit: limits.expanded)
+    guard object.hasAttached, let attached = arena.attached(to: index) else { return }
+    if let dictionary = attached.dictionary {
+      try add(container: dictionary, to: &extent, level, in: arena)
     }
-    if let dictionary = object.dictionary { try add(dictionary, to: &extent, level: level) }
-    if let list = object.list { try add(list.items, to: &extent, level: level) }
+    if let list = attached.list { try add(container: list, to: &extent, level, in: arena) }
   }
 }

@@ -1,7 +1,11 @@
 /// The numbers and texts of pickles that need more than a copy.
 enum PickleNumber {
-  /// A two's complement, little-endian number of any length.
-  static func integer(_ bytes: ArraySlice<UInt8>) -> PickleValue {
+  case word(Int)
+  /// Beyond 64 bits: two's complement, little endian, without needless bytes.
+  case big(ArraySlice<UInt8>)
+
+  /// Reads a two's complement, little-endian number of any length.
+  init(_ bytes: ArraySlice<UInt8>) {
     var bytes = bytes
     let filler: UInt8 = (bytes.last ?? 0) & 0x80 == 0 ? 0 : 0xFF
     // Bytes that only repeat the sign say nothing.
@@ -10,21 +14,27 @@ enum PickleNumber {
     {
       bytes.removeLast()
     }
-    guard bytes.count <= 8 else { return .bigInteger(Array(bytes)) }
+    guard bytes.count <= 8 else {
+      self = .big(bytes)
+      return
+    }
     var result = filler == 0 ? 0 : -1
     for byte in bytes.reversed() { result = result << 8 | Int(byte) }
-    return .integer(result)
+    self = .word(result)
   }
 
   /// Python reads no longer decimal text either: the work grows with the square.
   private static let mostDigits = 4_300
 
-  /// A decimal number of any length; `nil` if it is none.
-  static func decimal(_ text: ArraySlice<UInt8>) -> PickleValue? {
-    if let value = Int(String(decoding: text, as: UTF8.self)) { return .integer(value) }
+  /// Reads a decimal number of any length; `nil` if it is none.
+  init?(decimal text: ArraySlice<UInt8>) {
+    if let value = Int(String(decoding: text, as: UTF8.self)) {
+      self = .word(value)
+      return
+    }
     let negative = text.first == 0x2D
     let digits = negative || text.first == 0x2B ? text.dropFirst() : text
-    guard !digits.isEmpty, digits.count <= mostDigits else { return nil }
+    guard !digits.isEmpty, digits.count <= Self.mostDigits else { return nil }
     var magnitude: [UInt8] = []
     for digit in digits {
       guard digit >= 0x30, digit <= 0x39 else { return nil }
@@ -45,12 +55,7 @@ enum PickleNumber {
         carry >>= 8
       }
     }
-    return integer(magnitude[...])
-  }
-
-  /// A `str` of Python 2: text if it is ASCII, else bytes, for nobody says in which encoding.
-  static func string(_ bytes: [UInt8]) -> PickleValue {
-    bytes.allSatisfy { $0 < 0x80 } ? .string(String(decoding: bytes, as: UTF8.self)) : .bytes(bytes)
+    self.init(magnitude[...])
   }
 
   /// The bytes of a quoted Python literal.

@@ -68,4 +68,7 @@ enum PickleOpcode: UInt8 {
   case bytearray8 = 0x96
   case nextBuffer = 0x97
   case readonlyBuffer = 0x98
+
+  /// All opcodes, to be found with one look.
+  static let byByte: [PickleOpcode?] = (0...0xFF).map { PickleOpcode(rawValue: $0) }
 }

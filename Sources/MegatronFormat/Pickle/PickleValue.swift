@@ -26,16 +26,12 @@ public enum PickleValue {
 /// A list, or the members of a set.
 public final class PickleList {
   public var items: [PickleValue]
-  /// The place among the containers of one pickle while it is read; unused afterwards.
-  var serial = 0
   public init(_ items: [PickleValue] = []) { self.items = items }
 }
 
 /// A dictionary in the order of its items; later duplicates of a string key win, as in Python.
 public final class PickleDictionary {
   public var items: [(key: PickleValue, value: PickleValue)]
-  /// The place among the containers of one pickle while it is read; unused afterwards.
-  var serial = 0
   public init(_ items: [(key: PickleValue, value: PickleValue)] = []) { self.items = items }
 
   /// The value of a string key.
@@ -50,7 +46,7 @@ public final class PickleDictionary {
 /// An object as its pickle describes it: which class or function, which arguments, which state.
 public final class PickleObject {
   /// The opcode that made an object, which says how Python would have called the class.
-  public enum Construction: Sendable {
+  public enum Construction: BitwiseCopyable, Sendable {
     /// `callable(*arguments)`.
     case reduce
     /// `class.__new__(class, *arguments)`.
@@ -69,8 +65,6 @@ public final class PickleObject {
   public var dictionary: PickleDictionary?
   /// Items appended to the object, if any.
   public var list: PickleList?
-  /// The place among the containers of one pickle while it is read; unused afterwards.
-  var serial = 0
 
   public init(
     module: String, name: String, arguments: [PickleValue] = [], state: PickleValue? = nil,

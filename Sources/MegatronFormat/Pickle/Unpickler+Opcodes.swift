@@ -1,80 +1,82 @@
 extension Unpickler {
   /// Carries out one opcode; its argument begins at `position`.
+  @inline(__always)
   mutating func execute(_ opcode: PickleOpcode) throws(PickleError) {
     switch opcode {
     case .binget: try recall(integer(1))
     case .longBinget: try recall(integer(4))
-    case .memoize: try remember(memo.count + sparseMemo.count)
+    case .memoize: try memoize()
     case .binput: try remember(integer(1))
     case .longBinput: try remember(integer(4))
-    case .binint1: push(.integer(try integer(1)))
-    case .binint2: push(.integer(try integer(2)))
-    case .binint: push(.integer(Int(Int32(truncatingIfNeeded: try integer(4)))))
-    case .shortBinunicode: push(.string(try text(integer(1))))
-    case .binunicode: push(.string(try text(integer(4))))
-    case .binunicode8: push(.string(try text(length8())))
+    case .binint1: push(PickleCell(.integer, try integer(1)))
+    case .binint2: push(PickleCell(.integer, try integer(2)))
+    case .binint: push(arena.integer(Int(Int32(truncatingIfNeeded: try integer(4)))))
+    case .shortBinunicode: try pushText(integer(1))
+    case .binunicode: try pushText(integer(4))
+    case .binunicode8: try pushText(length8())
     case .none: push(.none)
-    case .newtrue: push(.bool(true))
-    case .newfalse: push(.bool(false))
+    case .newtrue: push(PickleCell(.bool, 1))
+    case .newfalse: push(PickleCell(.bool, 0))
     case .mark: mark()
-    case .emptyTuple: push(.tuple([]))
-    case .emptyList: pushList()
-    case .emptyDict: pushDictionary()
-    case .emptySet: pushSet()
+    case .emptyTuple: push(PickleCell(.tuple, 0))
+    case .emptyList: push(container(.list))
+    case .emptyDict: push(container(.dictionary))
+    case .emptySet: push(container(.set))
     case .tuple: try pushTuple(from: unmark())
     case .tuple1: try pushTuple(from: stack.count - 1)
     case .tuple2: try pushTuple(from: stack.count - 2)
     case .tuple3: try pushTuple(from: stack.count - 3)
-    case .append: try append(from: stack.count - 1)
-    case .appends: try append(from: unmark())
-    case .setitem: try setItems(from: stack.count - 2)
-    case .setitems: try setItems(from: unmark())
+    case .append: try fill(.list, from: stack.count - 1)
+    case .appends: try fill(.list, from: unmark())
+    case .setitem: try fill(.dictionary, from: stack.count - 2)
+    case .setitems: try fill(.dictionary, from: unmark())
     case .stackGlobal: try stackGlobal()
     case .global: try pushNamedGlobal()
     case .reduce: try construct(.reduce)
     case .newobj: try construct(.newObject)
     case .newobjEx: try construct(.newObjectExtended)
     case .build: try build()
-    case .binpersid: try pushReference()
+    case .binpersid:
+      let value = try pop()
+      push(arena.persistent(value, depth: try deeper(arena.depth(of: value))))
     default: try executeRare(opcode)
     }
   }
 
   private mutating func executeRare(_ opcode: PickleOpcode) throws(PickleError) {
     switch opcode {
-    case .binfloat: try pushBinaryFloat()
-    case .long1: push(PickleNumber.integer(try slice(integer(1))))
-    case .long4: push(PickleNumber.integer(try slice(integer(4))))
-    case .shortBinbytes: push(.bytes(Array(try slice(integer(1)))))
-    case .binbytes: push(.bytes(Array(try slice(integer(4)))))
-    case .binbytes8: push(.bytes(Array(try slice(length8()))))
+    case .binfloat:
+      let bits = UInt64(bitPattern: Int64(try integer(8))).byteSwapped
+      push(arena.float(Double(bitPattern: bits)))
+    case .long1: push(arena.integer(PickleNumber(arena.bytes[try slice(integer(1))])))
+    case .long4: push(arena.integer(PickleNumber(arena.bytes[try slice(integer(4))])))
+    case .shortBinbytes: push(arena.text(try slice(integer(1)), .bytes))
+    case .binbytes: push(arena.text(try slice(integer(4)), .bytes))
+    case .binbytes8: push(arena.text(try slice(length8()), .bytes))
     case .bytearray8:
-      let bytes = Array(try slice(length8()))
-      let depth = try deeper(0)
-      pushObject(named: "bytearray", [.bytes(bytes)], depth: depth)
-    case .shortBinstring: push(PickleNumber.string(Array(try slice(integer(1)))))
-    case .binstring: push(PickleNumber.string(Array(try slice(integer(4)))))
-    case .int, .long, .float, .string, .unicode: try pushText(opcode)
+      push(arena.text(try slice(length8()), .bytes))
+      try pushObject(named: "bytearray", from: stack.count - 1, depth: deeper(0))
+    case .shortBinstring: pushOldString(try slice(integer(1)))
+    case .binstring: pushOldString(try slice(integer(4)))
+    case .int, .long, .float, .string, .unicode: try pushTextual(opcode)
     case .get: try recall(lineIndex())
     case .put: try remember(lineIndex())
     case .pop:
       if marks.last == stack.count { _ = try unmark() } else { _ = try pop() }
-    case .popMark: stack.removeSubrange(try unmark()...)
-    case .dup: stack.append(stack[try top()])
-    case .list: pushList(try take(from: unmark()).values)
-    case .dict:
-      let values = try take(from: unmark()).values
-      pushDictionary()
-      try fill(values)
-    case .additems:
-      let values = try take(from: unmark()).values
-      guard case .set(let set) = stack[try top()].value else {
-        throw .unexpected("ADDITEMS works on something other than a set", offset: place)
-      }
-      set.items.append(contentsOf: values)
+    case .popMark: cut(to: try unmark())
+    case .dup:
+      let cell = try top()
+      arena.share(cell)
+      push(cell)
+    case .list: try pushContainer(.list, from: unmark())
+    case .dict: try pushContainer(.dictionary, from: unmark())
+    case .additems: try fill(.set, from: unmark())
     case .frozenset:
-      let (values, depth) = try take(from: unmark())
-      pushObject(named: "frozenset", [.tuple(values)], depth: try deeper(depth))
+      let start = try unmark()
+      try pushTuple(from: start)
+      try pushObject(
+        named: "frozenset", from: stack.count - 1,
+        depth: deeper(arena.depth(of: stack[stack.count - 1])))
     case .proto:
       version = try integer(1)
       guard version <= 5 else { throw .unsupportedProtocol(version, offset: place) }
@@ -87,6 +89,7 @@ extension Unpickler {
 
   // MARK: Arguments
 
+  @inline(__always)
   func check(_ count: Int) throws(PickleError) {
     guard count <= end - position else {
       throw .truncated(offset: position, needed: count, available: end - position)
@@ -94,123 +97,161 @@ extension Unpickler {
   }
 
   /// The next bytes as a little-endian number.
+  @inline(__always)
   mutating func integer(_ count: Int) throws(PickleError) -> Int {
     try check(count)
     var result = 0
-    for index in 0..<count { result |= Int(bytes[position + index]) << (8 * index) }
+    for index in 0..<count { result |= Int(arena.bytes[position + index]) << (8 * index) }
     position += count
     return result
   }
 
   /// An eight-byte length; one that does not fit is as good as the greatest.
-  mutating func length8() throws(PickleError) -> Int {
+  private mutating func length8() throws(PickleError) -> Int {
     let value = try integer(8)
     return value < 0 ? Int.max : value
   }
 
-  mutating func slice(_ count: Int) throws(PickleError) -> ArraySlice<UInt8> {
+  @inline(__always)
+  private mutating func slice(_ count: Int) throws(PickleError) -> Range<Int> {
     try check(count)
     position += count
-    return bytes[position - count..<position]
+    return position - count..<position
   }
 
-  mutating func text(_ count: Int) throws(PickleError) -> String {
-    try text(slice(count))
+  @inline(__always)
+  private mutating func pushText(_ count: Int) throws(PickleError) {
+    let range = try slice(count)
+    try requireText(range)
+    if count == ignored.count { beginSkipping(range) }
+    push(arena.text(range))
   }
 
-  func text(_ bytes: ArraySlice<UInt8>) throws(PickleError) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw .invalidText(offset: bytes.startIndex)
+  @inline(__always)
+  mutating func requireText(_ range: Range<Int>) throws(PickleError) {
+    if isASCII(range) { return }
+    arena.isASCII = false
+    guard String(validating: arena.bytes[range], as: UTF8.self) != nil else {
+      throw .invalidText(offset: range.lowerBound)
     }
-    return text
+  }
+
+  @inline(__always)
+  private func isASCII(_ range: Range<Int>) -> Bool {
+    // Without an early way out, so that it becomes a few vector instructions.
+    var union: UInt8 = 0
+    for byte in arena.bytes[range] { union |= byte }
+    return union < 0x80
+  }
+
+  /// A `str` of Python 2: text if it is ASCII, else bytes, for nobody says in which encoding.
+  private mutating func pushOldString(_ range: Range<Int>) {
+    push(arena.text(range, isASCII(range) ? .text : .bytes))
   }
 
   /// The bytes up to the next line feed.
-  mutating func line() throws(PickleError) -> ArraySlice<UInt8> {
-    guard let feed = bytes[position...].firstIndex(of: 0x0A) else {
+  mutating func line() throws(PickleError) -> Range<Int> {
+    guard let feed = arena.bytes[position...].firstIndex(of: 0x0A) else {
       throw .truncated(offset: position, needed: end - position + 1, available: end - position)
     }
     defer { position = feed + 1 }
-    return bytes[position..<feed]
+    return position..<feed
   }
 
   private mutating func lineIndex() throws(PickleError) -> Int {
-    guard let index = Int(try text(line())), index >= 0 else {
+    let line = try line()
+    try requireText(line)
+    guard let index = Int(String(decoding: arena.bytes[line], as: UTF8.self)), index >= 0 else {
       throw .invalidNumber(offset: place)
     }
     return index
   }
 
-  private mutating func pushBinaryFloat() throws(PickleError) {
-    let bits = UInt64(bitPattern: Int64(try integer(8))).byteSwapped
-    push(.float(Double(bitPattern: bits)))
-  }
-
   /// The textual opcodes of protocol 0.
-  private mutating func pushText(_ opcode: PickleOpcode) throws(PickleError) {
-    let line = try line()
-    let value: PickleValue? =
-      switch opcode {
-      case .int where line.elementsEqual([0x30, 0x30]): .bool(false)
-      case .int where line.elementsEqual([0x30, 0x31]): .bool(true)
-      case .int: PickleNumber.decimal(line)
-      case .long: PickleNumber.decimal(line.last == 0x4C ? line.dropLast() : line)
-      case .float: Double(try text(line)).map { .float($0) }
-      case .string: PickleNumber.quoted(line).map { PickleNumber.string($0) }
-      default: PickleNumber.escaped(line).map { .string($0) }
-      }
-    guard let value else {
-      let isText = opcode == .string || opcode == .unicode
-      throw isText ? .invalidText(offset: place) : .invalidNumber(offset: place)
+  private mutating func pushTextual(_ opcode: PickleOpcode) throws(PickleError) {
+    let range = try line()
+    let line = arena.bytes[range]
+    switch opcode {
+    case .int where line.elementsEqual([0x30, 0x30]): return push(PickleCell(.bool, 0))
+    case .int where line.elementsEqual([0x30, 0x31]): return push(PickleCell(.bool, 1))
+    case .int, .long:
+      let isMarked = opcode == .long && line.last == 0x4C
+      guard let number = PickleNumber(decimal: isMarked ? line.dropLast() : line) else { break }
+      return push(arena.integer(number))
+    case .float:
+      try requireText(range)
+      guard let number = Double(String(decoding: line, as: UTF8.self)) else { break }
+      return push(arena.float(number))
+    case .string:
+      guard let bytes = PickleNumber.quoted(line) else { throw .invalidText(offset: place) }
+      return push(arena.text(bytes, bytes.allSatisfy { $0 < 0x80 } ? .text : .bytes))
+    default:
+      guard let text = PickleNumber.escaped(line) else { throw .invalidText(offset: place) }
+      return push(arena.text(text.utf8))
     }
-    push(value)
+    throw .invalidNumber(offset: place)
   }
 
   // MARK: Containers
 
+  @inline(__always)
   private mutating func pushTuple(from start: Int) throws(PickleError) {
-    let (values, depth) = try take(from: start)
-    push(.tuple(values), depth: depth)
+    let depth = try depth(from: start)
+    let cell = arena.tuple(count: stack.count - start, depth: depth)
+    moveToCells(from: start)
+    push(cell)
   }
 
-  private mutating func append(from start: Int) throws(PickleError) {
-    let values = try take(from: start).values
-    switch stack[try top()].value {
-    case .list(let list): list.items.append(contentsOf: values)
-    case .object(let object):
-      let list = object.list ?? PickleList()
-      list.items.append(contentsOf: values)
-      object.list = list
-    default: throw .unexpected("APPEND works on something other than a list", offset: place)
+  /// LIST and DICT.
+  private mutating func pushContainer(
+    _ kind: PickleCell.Kind, from start: Int
+  ) throws(PickleError) {
+    _ = try depth(from: start)
+    if kind == .dictionary { try requirePairs(from: start) }
+    let cell = container(kind)
+    if cell.isSkipped {
+      cut(to: start)
+    } else {
+      moveToContainer(cell.payload, from: start)
     }
+    push(cell)
   }
 
-  private mutating func setItems(from start: Int) throws(PickleError) {
-    let values = try take(from: start).values
-    try fill(values)
+  @inline(__always)
+  private mutating func moveToContainer(_ container: Int, from start: Int) {
+    if stack.count == start { return }
+    arena.extend(container, by: stack.count - start)
+    moveToCells(from: start)
   }
 
-  /// Sets keys and values, which take turns, on the value on top.
-  private mutating func fill(_ values: [PickleValue]) throws(PickleError) {
-    guard values.count.isMultiple(of: 2) else {
+  private func requirePairs(from start: Int) throws(PickleError) {
+    guard (stack.count - start).isMultiple(of: 2) else {
       throw .unexpected("a dictionary's last key has no value", offset: place)
     }
-    let target: PickleDictionary
-    switch stack[try top()].value {
-    case .dictionary(let dictionary): target = dictionary
-    case .object(let object):
-      target = object.dictionary ?? PickleDictionary()
-      object.dictionary = target
-    default: throw .unexpected("SETITEM works on something other than a dictionary", offset: place)
-    }
-    target.items.reserveCapacity(max(target.items.capacity, values.count / 2))
-    for index in stride(from: 0, to: values.count, by: 2) {
-      target.items.append((values[index], values[index + 1]))
-    }
   }
 
-  private mutating func pushReference() throws(PickleError) {
-    let slot = try pop()
-    push(.persistent(PickleReference(slot.value)), depth: try deeper(slot.depth))
+  /// Moves values into the container below them, or into the items of the object there.
+  @inline(__always)
+  private mutating func fill(_ kind: PickleCell.Kind, from start: Int) throws(PickleError) {
+    _ = try depth(from: start)
+    if kind == .dictionary { try requirePairs(from: start) }
+    guard start > floor else { throw underflow }
+    let target = stack[start - 1]
+    let isObject = target.kind == .object && kind != .set
+    if target.isSkipped, target.kind == kind || isObject { return cut(to: start) }
+    if skippedKey > 0 { endSkipping(at: start) }
+    if target.kind == kind {
+      moveToContainer(target.payload, from: start)
+    } else if isObject {
+      moveToContainer(arena.items(of: target.payload, kind), from: start)
+    } else {
+      let what =
+        switch kind {
+        case .list: "APPEND works on something other than a list"
+        case .dictionary: "SETITEM works on something other than a dictionary"
+        default: "ADDITEMS works on something other than a set"
+        }
+      throw .unexpected(what, offset: place)
+    }
   }
 }

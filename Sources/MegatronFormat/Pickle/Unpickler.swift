@@ -1,3 +1,5 @@
+import Tensors
+
 /// Reads pickles of protocols 0 to 5 into inert `PickleValue`s.
 ///
 /// It calls nothing, imports nothing and knows no class: REDUCE, NEWOBJ and BUILD only write down what
@@ -31,37 +33,40 @@ public struct Unpickler: ~Copyable {
     case inert
   }
 
-  /// A value on the stack, with the nesting of tuples, arguments and references below it.
-  ///
-  /// Containers that can still be filled count as leaves here: `PickleCensus` follows them at the end.
-  struct Slot {
-    var value: PickleValue
-    var depth: Int32 = 0
-  }
-
-  let bytes: [UInt8]
+  var arena: PickleArena
   let end: Int
   let policy: Policy
   let limits: Limits
   var position: Int
   /// The byte of the opcode at work.
   var place: Int
-  var stack: [Slot] = []
-  var marks: [Int] = []
+  /// The most opcodes, and the most values that copies of containers may add.
+  private let valueLimit: Int
+  private var copied = 0
+  private(set) var stack = UniqueArray<PickleCell>()
+  private(set) var marks = UniqueArray<Int>()
   /// The stack below the last mark is out of reach.
-  var floor = 0
-  var memo: [Slot] = []
+  private(set) var floor = 0
+  private(set) var memo = UniqueArray<PickleCell>()
   /// Memo entries whose index is not the next one; a writer that counts never makes any.
-  var sparseMemo: [Int: Slot] = [:]
-  /// Everything that can be filled after it was made, so that cycles can be found and undone.
-  var containers: [PickleValue] = []
+  private var sparseMemo: [Int: PickleCell] = [:]
+  private var hasSparseMemo = false
+  /// The bytes that a text was encoded to, by the index of the text.
+  var encoded: [Int: PickleCell] = [:]
   /// Before the first PROTO a pickle is of protocol 0 or 1.
   var version = 0
+  /// The field of `.metadata` to check but not to keep, until it was met; see `Unpickler+Skipping`.
+  var ignored: [UInt8] = []
+  /// Where on the stack the ignored field's name stands; 0 outside of it.
+  var skippedKey = 0
+  /// Whether what was skipped may be needed after all.
+  var needsAll = false
 
-  private init(_ bytes: [UInt8], at start: Int, policy: Policy, limits: Limits) {
-    self.bytes = bytes
+  init(_ bytes: [UInt8], at start: Int, policy: Policy, limits: Limits) {
+    arena = PickleArena(bytes)
     self.policy = policy
     self.limits = limits
+    valueLimit = min(limits.values, PickleArena.mostValues)
     end = bytes.count
     position = start
     place = start
@@ -71,176 +76,177 @@ public struct Unpickler: ~Copyable {
   public static func load(
     _ bytes: [UInt8], policy: Policy, limits: Limits = .init()
   ) throws(PickleError) -> PickleValue {
-    let (value, next) = try load(prefixOf: bytes, at: 0, policy: policy, limits: limits)
-    guard next == bytes.count else {
-      throw .trailingBytes(offset: next, count: bytes.count - next)
-    }
-    return value
+    try arena(bytes, policy: policy, limits: limits).value()
   }
 
   /// Reads the pickle that begins at byte `start`, and says where the next one would begin.
   public static func load(
     prefixOf bytes: [UInt8], at start: Int, policy: Policy, limits: Limits = .init()
   ) throws(PickleError) -> (PickleValue, next: Int) {
+    let arena = try arena(prefixOf: bytes, at: start, policy: policy, limits: limits)
+    return (arena.value(), arena.end)
+  }
+
+  /// Reads a pickle that fills `bytes`, as an arena.
+  ///
+  /// - Parameter ignored: a field of the outermost object whose value is checked but not kept.
+  static func arena(
+    _ bytes: [UInt8], policy: Policy, limits: Limits = .init(), ignoring ignored: String = ""
+  ) throws(PickleError) -> PickleArena {
+    if !ignored.isEmpty,
+      let arena = skippingArena(bytes, policy: policy, limits: limits, Array(ignored.utf8))
+    {
+      return arena
+    }
+    let arena = try arena(prefixOf: bytes, at: 0, policy: policy, limits: limits)
+    guard arena.end == bytes.count else {
+      throw .trailingBytes(offset: arena.end, count: bytes.count - arena.end)
+    }
+    return arena
+  }
+
+  private static func arena(
+    prefixOf bytes: [UInt8], at start: Int, policy: Policy, limits: Limits
+  ) throws(PickleError) -> PickleArena {
     guard start >= 0, start <= bytes.count else { throw .missingStop(offset: bytes.count) }
     guard bytes.count - start <= limits.bytes else {
       throw .tooManyBytes(count: bytes.count - start, limit: limits.bytes)
     }
     var machine = Unpickler(bytes, at: start, policy: policy, limits: limits)
-    do throws(PickleError) {
-      let value = try machine.run()
-      var census = PickleCensus(containers: machine.containers.count, limits: limits)
-      _ = try census.measure(value, level: 0)
-      machine.dismantle { census.heights[$0] < 0 }
-      return (value, machine.position)
-    } catch {
-      machine.dismantle { _ in true }
-      throw error
-    }
+    try machine.run()
+    return machine.finish()
   }
 
-  private mutating func run() throws(PickleError) -> PickleValue {
-    var count = 0
+  consuming func finish() -> PickleArena { arena }
+
+  /// Reads up to STOP and measures what was read.
+  mutating func run() throws(PickleError) {
+    let opcodes = PickleOpcode.byByte
+    var made = 0
     while true {
       guard position < end else { throw .missingStop(offset: position) }
       place = position
-      let byte = bytes[position]
+      let byte = arena.bytes[position]
       position += 1
-      guard let opcode = PickleOpcode(rawValue: byte) else {
+      guard let opcode = opcodes[Int(byte)] else {
         throw .unknownOpcode(byte, offset: place)
       }
       if opcode == .stop { break }
-      count += 1
-      guard count <= limits.values else {
-        throw .tooManyValues(limit: limits.values, offset: place)
-      }
+      made += 1
+      guard made <= valueLimit else { throw .tooManyValues(limit: valueLimit, offset: place) }
       try execute(opcode)
     }
-    guard marks.isEmpty, stack.count <= 1 else {
+    guard marks.count == 0, stack.count <= 1 else {
       throw .leftOnStack(count: stack.count, offset: place)
     }
-    return try pop().value
+    arena.root = try pop()
+    arena.end = position
+    var census = PickleCensus(arena, limits: limits)
+    try census.measure(arena)
   }
 
-  /// Empties containers that nobody will see, so that a cycle or a long chain is not released
-  /// recursively or never.
-  private func dismantle(where condemned: (Int) -> Bool) {
-    for (index, container) in containers.enumerated() where condemned(index) {
-      switch container {
-      case .list(let list), .set(let list): list.items = []
-      case .dictionary(let dictionary): dictionary.items = []
-      case .object(let object):
-        object.state = nil
-        object.list = nil
-        object.dictionary = nil
-      default: break
-      }
-    }
+  /// Counts values that a copy makes, so that memory cannot grow faster than the input.
+  mutating func countCopies(_ values: Int) throws(PickleError) {
+    copied += values
+    guard copied <= valueLimit else { throw .tooManyValues(limit: valueLimit, offset: place) }
   }
 
   // MARK: Stack
 
-  mutating func push(_ value: PickleValue, depth: Int32 = 0) {
-    stack.append(Slot(value: value, depth: depth))
+  @inline(__always)
+  mutating func push(_ cell: PickleCell) {
+    stack.append(cell)
   }
 
-  mutating func pop() throws(PickleError) -> Slot {
-    guard stack.count > floor, let slot = stack.popLast() else { throw underflow }
-    return slot
+  @inline(__always)
+  mutating func pop() throws(PickleError) -> PickleCell {
+    guard stack.count > floor, let cell = stack.popLast() else { throw underflow }
+    return cell
   }
 
-  /// The place of the value on top.
-  func top() throws(PickleError) -> Int {
+  /// The value on top.
+  @inline(__always)
+  func top() throws(PickleError) -> PickleCell {
     guard stack.count > floor else { throw underflow }
-    return stack.count - 1
+    return stack[stack.count - 1]
   }
 
-  var underflow: PickleError { .stackUnderflow(opcode: bytes[place], offset: place) }
+  var underflow: PickleError { .stackUnderflow(opcode: arena.bytes[place], offset: place) }
 
+  @inline(__always)
   mutating func mark() {
     marks.append(stack.count)
     floor = stack.count
   }
 
   /// Forgets the last mark and says where the values above it begin.
+  @inline(__always)
   mutating func unmark() throws(PickleError) -> Int {
     guard let mark = marks.popLast() else { throw underflow }
     floor = marks.last ?? 0
     return mark
   }
 
-  /// Takes the values from `start` on off the stack, with the depth of whatever will hold them.
-  mutating func take(from start: Int) throws(PickleError) -> (values: [PickleValue], depth: Int32) {
+  /// Drops the values from `start` on.
+  mutating func cut(to start: Int) { stack.cut(to: start) }
+
+  /// Checks that the values from `start` on may be taken, and gives the depth of what will hold them.
+  @inline(__always)
+  func depth(from start: Int) throws(PickleError) -> Int32 {
     guard start >= floor else { throw underflow }
-    var values: [PickleValue] = []
-    values.reserveCapacity(stack.count - start)
     var depth: Int32 = 0
-    // Backwards, because what is popped is moved and not copied.
-    while stack.count > start, let slot = stack.popLast() {
-      depth = max(depth, slot.depth)
-      values.append(slot.value)
-    }
-    values.reverse()
-    return (values, try deeper(depth))
+    for index in start..<stack.count { depth = max(depth, arena.depth(of: stack[index])) }
+    return try deeper(depth)
   }
 
+  @inline(__always)
   func deeper(_ depth: Int32) throws(PickleError) -> Int32 {
     guard depth < limits.depth else { throw .tooDeep(limit: limits.depth) }
     return depth + 1
   }
 
+  /// Moves the values from `start` on to the end of the cells.
+  @inline(__always)
+  mutating func moveToCells(from start: Int) { arena.append(from: &stack, start) }
+
   // MARK: Memo
 
   mutating func remember(_ index: Int) throws(PickleError) {
-    let slot = stack[try top()]
+    let cell = try top()
     guard memo.count + sparseMemo.count < limits.memoEntries else {
       throw .tooManyMemoEntries(limit: limits.memoEntries, offset: place)
     }
     if index == memo.count {
-      memo.append(slot)
+      memo.append(cell)
     } else if index < memo.count {
-      memo[index] = slot
+      memo[index] = cell
     } else {
-      sparseMemo[index] = slot
+      sparseMemo[index] = cell
+      hasSparseMemo = true
     }
   }
 
+  /// MEMOIZE: as `remember` under the next index.
+  @inline(__always)
+  mutating func memoize() throws(PickleError) {
+    let cell = try top()
+    if hasSparseMemo || memo.count >= limits.memoEntries {
+      return try remember(memo.count + sparseMemo.count)
+    }
+    memo.append(cell)
+  }
+
+  @inline(__always)
   mutating func recall(_ index: Int) throws(PickleError) {
     if index >= 0, index < memo.count {
-      stack.append(memo[index])
-    } else if let slot = sparseMemo[index] {
-      stack.append(slot)
+      let cell = memo[index]
+      arena.share(cell)
+      push(cell)
+    } else if let cell = sparseMemo[index] {
+      arena.share(cell)
+      push(cell)
     } else {
       throw .unknownMemo(index: index, offset: place)
     }
-  }
-
-  // MARK: Containers
-
-  mutating func pushList(_ items: [PickleValue] = []) {
-    let list = PickleList(items)
-    list.serial = containers.count
-    containers.append(.list(list))
-    push(.list(list))
-  }
-
-  mutating func pushSet(_ items: [PickleValue] = []) {
-    let list = PickleList(items)
-    list.serial = containers.count
-    containers.append(.set(list))
-    push(.set(list))
-  }
-
-  mutating func pushDictionary() {
-    let dictionary = PickleDictionary()
-    dictionary.serial = containers.count
-    containers.append(.dictionary(dictionary))
-    push(.dictionary(dictionary))
-  }
-
-  mutating func pushObject(_ object: PickleObject, depth: Int32) {
-    object.serial = containers.count
-    containers.append(.object(object))
-    push(.object(object), depth: depth)
   }
 }
