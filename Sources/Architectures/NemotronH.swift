@@ -24,7 +24,7 @@ public enum NemotronH: Architecture {
     config.ignore("rope_theta", "partial_rotary_factor", "rope_parameters")
     let activation = try config.activation("mlp_hidden_act", default: .squaredReLU)
 
-    let mamba = try mamba(config, width: width, eps: eps)
+    let mamba = try config.mamba(width: width, eps: eps)
     let (heads, groups, headSize) = try config.heads(
       width: width, groupsDefault: 8, headSizeDefault: 128)
     let attention = Attention(
@@ -84,33 +84,6 @@ public enum NemotronH: Architecture {
         "num_hidden_layers \(depth) is not the \(pattern.count) layers of the pattern")
     }
     return pattern
-  }
-
-  private static func mamba(
-    _ config: Config, width: Int, eps: Double
-  ) throws(ConfigError) -> Mamba {
-    try config.require("mamba_hidden_act", "silu", "swish", because: "Mamba-2 gates by SiLU")
-    // Follows from the heads; the class does not read it.
-    config.ignore("expand", "mamba_expand")
-    let heads = try config.size("mamba_num_heads", default: 128, limit: 1 << 14)
-    let groups = try config.size("n_groups", "mamba_n_groups", default: 8, limit: heads)
-    guard heads % groups == 0 else {
-      throw .contradiction("mamba_num_heads \(heads) is not a multiple of n_groups \(groups)")
-    }
-    let limits: [Double] =
-      try config.optional(anyOf: ["time_step_limit", "mamba_dt_limit"]) ?? [0, .infinity]
-    guard limits.count == 2, limits[0] <= limits[1] else {
-      throw .outOfRange(
-        key: "time_step_limit", expected: "a lower and an upper bound", found: "\(limits)")
-    }
-    return Mamba(
-      width, heads: heads,
-      headSize: try config.size("mamba_head_dim", default: 64, limit: 1 << 14), groups: groups,
-      state: try config.size("ssm_state_size", default: 128, limit: 1 << 16),
-      kernel: try config.size("conv_kernel", "mamba_d_conv", default: 4, limit: 1 << 10),
-      chunk: try config.size("chunk_size", "mamba_chunk_size", default: 128),
-      convolutionBias: try config.optional(anyOf: ["use_conv_bias", "mamba_conv_bias"]) ?? true,
-      eps: eps, stepLimit: (limits[0], limits[1]))
   }
 
   private static func experts(

@@ -34,14 +34,19 @@ public struct Blueprint: Sendable {
 
   /// Every learned tensor in the order of the forward pass.
   public var slots: [PlacedSlot] {
-    var slots = [PlacedSlot(.embedding, "", embedding)]
-    for (index, block) in blocks.enumerated() {
-      slots += block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
+    let around = surroundingSlots
+    let inside = blocks.enumerated().flatMap { index, block in
+      block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
     }
-    slots += final.slots(.final).map { PlacedSlot(.final, "", $0) }
-    for (depth, predictor) in predictors.enumerated() { slots += predictor.slots(depth) }
-    if !frame.isTied { slots.append(PlacedSlot(.head, "", head)) }
-    return slots
+    return around.prefix(1) + inside + around.dropFirst()
+  }
+
+  /// The slots outside the blocks: the embedding first.
+  var surroundingSlots: [PlacedSlot] {
+    [PlacedSlot(.embedding, "", embedding)]
+      + final.slots(.final).map { PlacedSlot(.final, "", $0) }
+      + predictors.enumerated().flatMap { $1.slots($0) }
+      + (frame.isTied ? [] : [PlacedSlot(.head, "", head)])
   }
 
   /// The full names of tensors that hold no learned values and may be in a file.

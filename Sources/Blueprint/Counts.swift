@@ -1,4 +1,15 @@
 /// Parameter counts, from the same tree that everything else walks.
+public struct Counts: Hashable, Sendable {
+  /// All learned numbers, each once.
+  public var parameters = 0
+  /// The learned numbers one token meets: of routed experts only those that are chosen.
+  ///
+  /// The embedding counts, as in published "active parameters" figures; predictors do not.
+  public var active = 0
+  /// The part of `parameters` that belongs to predictors.
+  public var predictors = 0
+}
+
 extension Blueprint {
   /// Whether all counts of numbers and bytes fit an `Int`, with room to spare.
   public var isCountable: Bool {
@@ -6,8 +17,8 @@ extension Blueprint {
     let experts = blocks.flatMap(\.leaves).reduce(0) { $0 + (($1 as? Experts)?.count ?? 0) }
     guard experts <= 1 << 17 else { return false }
     var total = 0
-    for placed in slots {
-      guard let count = placed.slot.shape.checkedCount else { return false }
+    for slot in blocks.flatMap(\.slots) + surroundingSlots.map(\.slot) {
+      guard let count = slot.shape.checkedCount else { return false }
       let (sum, overflow) = total.addingReportingOverflow(count)
       if overflow || sum > 1 << 56 { return false }
       total = sum
@@ -15,19 +26,30 @@ extension Blueprint {
     return true
   }
 
-  /// All learned numbers, each once.
-  public var parameters: Int { slots.reduce(0) { $0 + $1.slot.shape.count } }
-
-  /// The learned numbers one token meets: of routed experts only those that are chosen.
-  ///
-  /// The embedding counts, as in published "active parameters" figures; predictors do not.
-  public var activeParameters: Int {
-    let idle = blocks.flatMap(\.leaves).compactMap { layer -> Int? in
-      guard let experts = layer as? Experts else { return nil }
-      let bank = experts.slots.filter(\.split.isExpert).reduce(0) { $0 + $1.shape.count }
-      return bank / experts.count * (experts.count - experts.router.perToken)
+  /// Counts everything in one walk.
+  public var counts: Counts {
+    var counts = Counts()
+    for layer in blocks.flatMap(\.layers) {
+      let slots = layer.slots
+      let size = slots.reduce(0) { $0 + $1.shape.count }
+      counts.parameters += size
+      counts.active += size
+      if let experts = layer.leaves.lazy.compactMap({ $0 as? Experts }).first {
+        let bank = slots.reduce(0) { $0 + ($1.split.isExpert ? $1.shape.count : 0) }
+        counts.active -= bank / experts.count * (experts.count - experts.router.perToken)
+      }
     }
-    let predicted = slots.filter(\.isPredictor).reduce(0) { $0 + $1.slot.shape.count }
-    return parameters - predicted - idle.reduce(0, +)
+    for placed in surroundingSlots {
+      let size = placed.slot.shape.count
+      counts.parameters += size
+      if placed.isPredictor { counts.predictors += size } else { counts.active += size }
+    }
+    return counts
   }
+
+  /// All learned numbers, each once.
+  public var parameters: Int { counts.parameters }
+
+  /// The learned numbers one token meets.
+  public var activeParameters: Int { counts.active }
 }

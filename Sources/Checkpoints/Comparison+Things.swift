@@ -45,10 +45,7 @@ public struct ComparablePair: Sendable {
         left.names.contains(where: { right[$0] != nil }) || left.tensors.isEmpty
           || right.tensors.isEmpty
       else {
-        throw ConversionError.notYet(
-          "The two have no tensor name in common (\(left.names[0]) and \(right.names[0]), for "
-            + "example). To compare a Megatron checkpoint with Hugging Face weights, give the Hugging "
-            + "Face folder with its config.json.")
+        throw ConversionError.nothingInCommon(left.names[0], right.names[0])
       }
       notes.append("Compared without the prefixes `module.` and `model.`.")
     }

@@ -47,7 +47,7 @@ public struct Comparison: Sendable {
   ///
   /// - Parameters:
   ///   - tolerance: the largest |a − b| that still counts as equal, whatever the types; `nil` asks for
-  ///     equal types and equal bits.
+  ///     equal types and equal bits, and so do types that hold no plain numbers.
   ///   - progress: counts the first set's bytes, and stops the comparison when cancelled.
   /// - Throws: the first error of reading, or `ConversionError.interrupted`.
   public init(
@@ -67,7 +67,9 @@ public struct Comparison: Sendable {
       compared += 1
       if tensor.shape != other.shape {
         note(.shape(tensor.shape, other.shape))
-      } else if tolerance == nil, tensor.dtype != other.dtype {
+      } else if tensor.dtype != other.dtype,
+        tolerance == nil || !tensor.dtype.isNumber || !other.dtype.isNumber
+      {
         note(.dtype(tensor.dtype, other.dtype))
       } else {
         pairs.append(Pair(position: position, left: tensor, right: other))
@@ -176,11 +178,13 @@ private final class Comparer {
       try right.fill(runsB.slice(from * widthB..<(from + size) * widthB))
       // Equal bits are equal numbers too; most windows end here.
       if a.dtype != b.dtype || !left.equals(right, 0..<size * widthA) {
-        let found =
-          tolerance.map {
-            left.differences(right, count: size, a.dtype, b.dtype, tolerance: $0)
-          } ?? left.differences(right, count: size, dtype: a.dtype)
-        result.add(found, offset: start)
+        if let tolerance, a.dtype.isNumber {
+          result.add(
+            left.differences(right, count: size, a.dtype, b.dtype, tolerance: tolerance),
+            offset: start)
+        } else {
+          result.add(left.differences(right, count: size, dtype: a.dtype), offset: start)
+        }
       }
       progress.add(size * widthA)
     }

@@ -19,6 +19,8 @@ public enum ConversionError: Error, Sendable {
   case modelNotFound(reference: String, looked: [String])
   case badReference(String)
   case unreadable(path: String)
+  /// No tensor of one side has the name of one of the other; an example of each.
+  case nothingInCommon(String, String)
   case notYet(String)
 }
 
@@ -64,6 +66,9 @@ extension ConversionError: CustomStringConvertible {
     case .unreadable(let path):
       "\(path) is no model, checkpoint or tensor file that is known here. Known are Hugging Face "
         + "folders, .safetensors and .pt files, Megatron run folders and iteration folders."
+    case .nothingInCommon(let left, let right):
+      "The two have no tensor name in common (\(left) and \(right), for example). To compare a Megatron "
+        + "checkpoint with Hugging Face weights, give the Hugging Face folder with its config.json."
     case .notYet(let text):
       text
     }

@@ -29,81 +29,6 @@ public struct ExportPlan: Sendable {
   }
 }
 
-/// The Hugging Face tensors that a checkpoint can give, by name.
-struct StoredTensors: Sendable {
-  struct Origin: Sendable {
-    var slot: StoredSlot
-    var part: Int
-
-    var shape: Shape { slot.slot.parts[part].shape }
-  }
-
-  /// In the blueprint's order.
-  private(set) var names: [String] = []
-  /// Every name the blueprint has, given or not.
-  private(set) var known: Set<String> = []
-  private(set) var origins: [String: Origin] = [:]
-  private(set) var notes: [String] = []
-
-  init(_ blueprint: Blueprint, _ checkpoint: MegatronModel, isStrict: Bool) throws {
-    let megatron = MegatronNames(blueprint)
-    var coverage = Coverage()
-    var used: Set<String> = []
-    var missingPredictors: [String] = []
-    for placed in blueprint.slots {
-      let parts = placed.slot.parts.map(\.name)
-      known.formUnion(parts)
-      guard let slot = try StoredSlot.find(placed, in: checkpoint, megatron) else {
-        let gap = StoredSlot.gap(placed, in: checkpoint, megatron)
-        used.formUnion(gap.present)
-        coverage.wrongShape += gap.wrongShape
-        if placed.isPredictor, gap.present.isEmpty {
-          missingPredictors += gap.missing
-        } else {
-          coverage.missing += gap.missing
-        }
-        continue
-      }
-      used.formUnion(slot.pieces.map(\.piece.key))
-      for (index, name) in parts.enumerated() {
-        names.append(name)
-        origins[name] = Origin(slot: slot, part: index)
-      }
-    }
-    if !missingPredictors.isEmpty {
-      if origins.isEmpty
-        || blueprint.slots.contains(where: {
-          $0.isPredictor && origins[$0.slot.parts[0].name] != nil
-        })
-      {
-        coverage.missing += missingPredictors
-      } else {
-        notes.append("The checkpoint has no multi-token predictors; exported without.")
-      }
-    }
-    // Stacked layers share their keys.
-    coverage.missing = coverage.missing.uniqued()
-    coverage.wrongShape = coverage.wrongShape.uniqued()
-    coverage.extra = checkpoint.tensors.keys.filter { !used.contains($0) }.sorted()
-    if isStrict, !coverage.isComplete {
-      throw ConversionError.coverage(coverage, in: checkpoint.folder)
-    }
-    notes += coverage.missing.map { "Missing, left out: \($0)" }
-    notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
-    notes += coverage.extra.map { "Not known, left out: \($0)" }
-    known.formUnion(blueprint.duplicates.keys)
-    for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
-  }
-}
-
-extension Array where Element: Hashable {
-  /// The elements, each at its first place.
-  func uniqued() -> [Element] {
-    var seen: Set<Element> = []
-    return filter { seen.insert($0).inserted }
-  }
-}
-
 /// Lays out the folder of an export.
 private struct ExportBuilder {
   let model: HuggingFaceModel
@@ -220,12 +145,23 @@ private struct ExportBuilder {
     stored.origins[name]?.slot.slot.isFloat32 ?? false
   }
 
+  /// The floating-point type of most of the checkpoint; a tensor of another one has it for a reason
+  /// and keeps it.
+  private var mainType: DType? {
+    var counts: [DType: Int] = [:]
+    for origin in stored.names.compactMap({ stored.origins[$0] }) where origin.slot.dtype.isFloat {
+      counts[origin.slot.dtype, default: 0] += origin.shape.count
+    }
+    return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
+  }
+
   /// New files of at most 5 GB, in the order of the forward pass, then what Megatron does not hold.
   private func planned() throws -> SourceRecord {
+    let main = mainType
     var given = stored.names.map { name in
       let origin = stored.origins[name]
       let type = origin?.slot.dtype ?? .bfloat16
-      let configured = type.isFloat && !isFloat32(name) ? model.configuredType ?? type : type
+      let configured = type == main && !isFloat32(name) ? model.configuredType ?? type : type
       return TensorPlan(
         name: name, dtype: retyped(configured, keeping: isFloat32(name)),
         shape: origin?.shape ?? [])

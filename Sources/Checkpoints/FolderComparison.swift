@@ -66,7 +66,8 @@ public struct FolderComparison: Sendable {
     guard case .values(let values)? = found.differences.first?.kind, let first = values.first else {
       return nil
     }
-    return "differs in \(values.count) bytes, first at byte \(first)"
+    let bytes = values.count == 1 ? "1 byte" : "\(values.count) bytes"
+    return "differs in \(bytes), first at byte \(first)"
   }
 
   private static func tensorFaults(

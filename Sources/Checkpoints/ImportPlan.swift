@@ -44,7 +44,7 @@ public struct ImportPlan: Sendable {
     self.model = model
     self.options = options
     blueprint = source.blueprint
-    notes = source.notes
+    notes = source.notes + builder.notes
     transfer = try builder.transfer(
       model: model, carried: source.carried)
   }
@@ -58,11 +58,11 @@ private struct ImportBuilder {
   /// Tensors that a lenient import does without.
   let absent: Set<String>
   private let names: MegatronNames
-  private var plan = DistributedWritePlan()
   /// In the order of the write plan's items.
   private var chunks: [Chunk] = []
-  /// The bytes each rank's file set has so far, to cut it into files that workers fill side by side.
+  /// The keys of the extra-state objects, and who writes them.
   private var extraStates: [(key: String, rank: Int)] = []
+  private(set) var notes: [String] = []
 
   private struct Chunk {
     var slot: Int
@@ -95,6 +95,11 @@ private struct ImportBuilder {
         option: "--pp")
     }
     let padded = blueprint.paddedVocabulary(sizes.tensor)
+    if padded != blueprint.frame.vocabulary {
+      notes.append(
+        "The vocabulary of \(blueprint.frame.vocabulary) is padded with zeros to \(padded) rows, so "
+          + "that \(sizes.tensor) ranks share it evenly; an export drops them.")
+    }
     for (index, placed) in slots.enumerated() {
       let slot = placed.slot
       guard !slot.parts.contains(where: { absent.contains($0.name) }) else { continue }
@@ -148,10 +153,14 @@ private struct ImportBuilder {
 
   // MARK: - Files
 
-  /// A rank's data beyond this goes into several files, at most eight, which workers fill at once.
-  private static let fileBytes = 1 << 30
+  /// The files a rank's data goes into: several, which workers fill side by side, and none too large
+  /// to move about.
+  private static func fileCount(_ bytes: Int) -> Int {
+    max(min(8, bytes >> 30), bytes >> 34, 1)
+  }
 
   mutating func transfer(model: HuggingFaceModel, carried: [String]) throws -> Transfer {
+    var plan = DistributedWritePlan()
     var rankBytes: [Int: Int] = [:]
     for chunk in chunks {
       rankBytes[chunk.rank, default: 0] += chunk.shard.sizes.count * chunk.target.byteWidth
@@ -165,7 +174,7 @@ private struct ImportBuilder {
     for chunk in chunks {
       let bytes = chunk.shard.sizes.count * chunk.target.byteWidth
       let total = rankBytes[chunk.rank, default: 0]
-      let files = min(8, max(1, total / Self.fileBytes))
+      let files = Self.fileCount(total)
       let part = min(files - 1, written[chunk.rank, default: 0] * files / max(1, total))
       written[chunk.rank, default: 0] += bytes
       try plan.add(

@@ -1,3 +1,4 @@
+import Architectures
 import Blueprint
 import JSON
 import MegatronFormat
@@ -111,12 +112,15 @@ extension Inspection {
     }
     let configuration = try HuggingFaceModel.configuration(in: folder)
     architecture = configuration["architectures"]?.array?.first?.string
-    do {
-      let model = try HuggingFaceModel(folder: folder, isStrict: false)
-      add(model.blueprint)
-    } catch let error as ConfigError {
-      parameters = Self.elements(tensors)
+    do throws(ConfigError) {
+      add(try Registry.blueprint(configuration).blueprint)
+    } catch {
       notes.append("Not convertible: \(error)")
+      if case .unread = error, let found = try? Registry.blueprint(configuration, isStrict: false) {
+        add(found.blueprint)
+      } else {
+        parameters = Self.elements(tensors)
+      }
     }
     add(
       "type in config.json", "torch_dtype", configuration["torch_dtype"] ?? configuration["dtype"])
@@ -124,14 +128,15 @@ extension Inspection {
 
   private mutating func add(_ blueprint: Blueprint) {
     let frame = blueprint.frame
+    let counts = blueprint.counts
     // Predictors that the files leave out are not there to be counted.
-    let isThere = { (slot: PlacedSlot) in
-      !slot.isPredictor || slot.slot.parts.allSatisfy { self.tensors[$0.name] != nil }
-    }
-    parameters = blueprint.slots.filter(isThere).reduce(0) { $0 + $1.slot.shape.count }
-    if blueprint.activeParameters != blueprint.parameters {
-      activeParameters = blueprint.activeParameters
-    }
+    let lacksPredictors =
+      counts.predictors > 0
+      && blueprint.slots.contains { placed in
+        placed.isPredictor && placed.slot.parts.contains { tensors[$0.name] == nil }
+      }
+    parameters = counts.parameters - (lacksPredictors ? counts.predictors : 0)
+    if counts.active != counts.parameters - counts.predictors { activeParameters = counts.active }
     add("layers", "layers", .integer(frame.depth))
     add("width", "width", .integer(frame.width))
     add("vocabulary", "vocabulary", .integer(frame.vocabulary))
@@ -155,11 +160,8 @@ extension Inspection {
     if let items = value.dictionary?.items {
       let names = items.compactMap(\.key.string)
       add("keys", "keys", .array(names.prefix(50).map { .string($0) }))
-      objects = items.compactMap { item in
-        guard let name = item.key.string else { return nil }
-        let isTensor = tensors[name] != nil || tensors.names.contains { $0.hasPrefix(name + ".") }
-        return isTensor ? nil : name
-      }
+      let holders = Set(tensors.names.map { $0.prefix { $0 != "." } })
+      objects = names.filter { tensors[$0] == nil && !holders.contains($0.prefix { $0 != "." }) }
     }
     parameters = Self.elements(tensors)
   }

@@ -2,6 +2,7 @@ import Architectures
 import Blueprint
 import MegatronFormat
 import SafeTensors
+import Synchronization
 import Tensors
 
 /// The named tensors of anything that holds some, whatever its format: for listing and comparing.
@@ -49,25 +50,30 @@ public struct TensorSet: Sendable {
   }
 
   /// In the order of the files.
-  public private(set) var tensors: [Tensor] = []
-  private var positions: [String: Int] = [:]
+  public let tensors: [Tensor]
+  private let index = NameIndex()
 
-  public init(_ tensors: [Tensor]) {
-    self.tensors.reserveCapacity(tensors.count)
-    positions.reserveCapacity(tensors.count)
-    for tensor in tensors { add(tensor) }
+  /// Readers refuse files in which a name occurs twice, so names are taken to be different.
+  public init(_ tensors: [Tensor]) { self.tensors = tensors }
+
+  public subscript(name: String) -> Tensor? {
+    index.position(of: name, in: tensors).map { tensors[$0] }
   }
-
-  public subscript(name: String) -> Tensor? { positions[name].map { tensors[$0] } }
 
   public var names: [String] { tensors.map(\.name) }
 
-  private mutating func add(_ tensor: Tensor) {
-    // The first of a name counts; readers refuse files in which a name occurs twice.
-    if let first = positions.updateValue(tensors.count, forKey: tensor.name) {
-      positions[tensor.name] = first
-    } else {
-      tensors.append(tensor)
+  /// Where each name stands; made when first asked for, which a mere listing never does.
+  private final class NameIndex: Sendable {
+    private let positions = Mutex<[String: Int]?>(nil)
+
+    func position(of name: String, in tensors: [Tensor]) -> Int? {
+      positions.withLock { positions in
+        if let positions { return positions[name] }
+        let made = Dictionary(
+          zip(tensors.lazy.map(\.name), tensors.indices), uniquingKeysWith: { first, _ in first })
+        positions = made
+        return made[name]
+      }
     }
   }
 
@@ -91,13 +97,7 @@ extension TensorSet {
 
   /// The weights of a Hugging Face folder.
   public init(_ folder: ShardedFolder) {
-    let locate = { @Sendable (name: String) in try folder.runs(of: name) }
-    self.init(
-      folder.names.compactMap { name in
-        folder[name].map { entry in
-          Tensor(name: name, dtype: entry.dtype, shape: entry.shape, pieces: 1, locate: locate)
-        }
-      })
+    self.init(folder.files.flatMap { TensorSet($0).tensors })
   }
 
   /// The tensors of a distributed checkpoint under their keys as they stand, without `_extra_state`.

@@ -151,14 +151,13 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
   }
 
   private func table(_ inspection: Inspection, _ sums: Checksums?) -> String {
-    Format.table(
+    let isCut = inspection.tensors.tensors.contains { $0.pieces != 1 }
+    return Format.table(
       inspection.tensors.tensors.map { tensor in
         var row = [
           tensor.name, tensor.dtype.name, tensor.shape.description, Format.bytes(tensor.byteCount),
         ]
-        if inspection.tensors.tensors.contains(where: { $0.pieces != 1 }) {
-          row.append(Format.count(tensor.pieces, "chunk"))
-        }
+        if isCut { row.append(Format.count(tensor.pieces, "chunk")) }
         if let sum = sums?.tensors[tensor.name] { row.append(sum) }
         return row
       }, indent: "")

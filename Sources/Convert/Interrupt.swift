@@ -20,7 +20,8 @@ final class Interrupt: Sendable {
   func start() {
     var signals = sigset_t()
     sigemptyset(&signals)
-    for signal in [SIGINT, SIGTERM] where !Self.isIgnored(signal) { sigaddset(&signals, signal) }
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     let waited = signals
     DispatchQueue(label: "signals").async { [self] in
@@ -28,14 +29,6 @@ final class Interrupt: Sendable {
       var signal: Int32 = 0
       while sigwait(&waited, &signal) == 0 { received() }
     }
-  }
-
-  /// `nohup` and shells that start a program in the background have a signal ignored.
-  private static func isIgnored(_ signal: Int32) -> Bool {
-    var action = sigaction()
-    guard sigaction(signal, nil, &action) == 0 else { return false }
-    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-      == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   private func received() {

@@ -28,7 +28,7 @@ enum Report {
   static func write(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      let count = Glibc.write(descriptor, Array(bytes), bytes.count)
       if count < 0 {
         if errno == EINTR { continue }
         return

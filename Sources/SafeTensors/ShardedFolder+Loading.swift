@@ -1,5 +1,7 @@
+import Dispatch
 import Glibc
 import JSON
+import Synchronization
 import Tensors
 
 /// The content of an index file.
@@ -150,9 +152,9 @@ struct ShardedFolderLoader {
   mutating func open(_ names: [String], _ index: WeightIndex?) {
     var counts: [String: Int] = [:]
     for (_, file) in index?.files ?? [] { counts[file, default: 0] += 1 }
-    for name in names {
+    for (name, result) in zip(names, openAll(names)) {
       do throws(SafeTensorsError) {
-        files.append(try SafeTensorsFile(path(name)))
+        files.append(try result.get())
         fileNames.append(name)
       } catch {
         unopened.insert(name)
@@ -165,14 +167,34 @@ struct ShardedFolderLoader {
     }
   }
 
+  /// Opens files side by side: a large model has hundreds, and a network's disk answers each slowly.
+  private func openAll(_ names: [String]) -> [Result<SafeTensorsFile, SafeTensorsError>] {
+    let paths = names.map(path)
+    let opened = Mutex([Int: Result<SafeTensorsFile, SafeTensorsError>]())
+    DispatchQueue.concurrentPerform(iterations: paths.count) { position in
+      let result: Result<SafeTensorsFile, SafeTensorsError>
+      do throws(SafeTensorsError) {
+        result = .success(try SafeTensorsFile(paths[position]))
+      } catch {
+        result = .failure(error)
+      }
+      opened.withLock { $0[position] = result }
+    }
+    return opened.withLock { opened in names.indices.compactMap { opened[$0] } }
+  }
+
   mutating func placeTensors() {
+    let count = files.reduce(0) { $0 + $1.header.tensors.count }
+    tensors.reserveCapacity(count)
+    names.reserveCapacity(count)
     var repeated: [String: [String]] = [:]
     for (position, file) in files.enumerated() {
       for entry in file.header.tensors {
-        if let first = tensors[entry.name] {
+        let location = ShardedFolder.Location(file: position, entry: entry)
+        if let first = tensors.updateValue(location, forKey: entry.name) {
           repeated[entry.name, default: [fileNames[first.file]]].append(fileNames[position])
+          tensors[entry.name] = first
         } else {
-          tensors[entry.name] = ShardedFolder.Location(file: position, entry: entry)
           names.append(entry.name)
         }
       }
@@ -184,9 +206,7 @@ struct ShardedFolderLoader {
 
   /// Holds the index against the files, both ways.
   mutating func compare(_ index: WeightIndex) {
-    var listed: Set<String> = []
     for (tensor, file) in index.files {
-      listed.insert(tensor)
       if unopened.contains(file) { continue }
       let location = tensors[tensor]
       if let location, fileNames[location.file] == file { continue }
@@ -195,6 +215,9 @@ struct ShardedFolderLoader {
       faults.append(
         .missingTensor(tensor, file: file, actual: location.map { fileNames[$0.file] }))
     }
+    // The index names each tensor once: as many names as tensors, all found, leave none over.
+    if faults.isEmpty, index.files.count == names.count { return }
+    let listed = Set(index.files.map(\.tensor))
     for (file, name) in zip(files, fileNames) {
       let unlisted = file.header.tensors.map(\.name).filter { !listed.contains($0) }
       if !unlisted.isEmpty { faults.append(.unlistedTensors(file: name, unlisted)) }

@@ -1,3 +1,15 @@
+extension DType {
+  /// Whether an element is one number that `ByteBuffer` compares as such.
+  public var isNumber: Bool {
+    switch self {
+    case .float4, .float6E2M3, .float6E3M2, .float8E8M0, .float8E4M3FNUZ, .float8E5M2FNUZ,
+      .complex64:
+      false
+    default: true
+    }
+  }
+}
+
 /// Comparing the elements of two buffers.
 extension ByteBuffer {
   /// How many elements differ, which first, and by how much at most.
@@ -50,7 +62,7 @@ extension ByteBuffer {
 
   /// Compares the first `count` elements as numbers, each buffer's in its own type.
   ///
-  /// Two values that are not a number are equal, and so are equal infinities.
+  /// Both types must be `isNumber`. Two values that are not a number are equal, and so are equal infinities.
   public func differences(
     _ other: ByteBuffer, count: Int, _ left: DType, _ right: DType, tolerance: Double
   ) -> Differences {
@@ -68,8 +80,7 @@ extension ByteBuffer {
 
   private func distance(_ a: Double, _ b: Double) -> Double { a == b ? 0 : (a - b).magnitude }
 
-  /// The number at a byte position; the bits as an integer for the types of eight bits and fewer
-  /// that are no integers, and for complex numbers the real part.
+  /// The number at a byte position; for types that are not `isNumber` something like it.
   private func value(_ position: Int, _ dtype: DType) -> Double {
     func load<Value: BitwiseCopyable>(_: Value.Type) -> Value {
       memory.loadUnaligned(fromByteOffset: position, as: Value.self)

@@ -30,6 +30,10 @@ struct MegatronArgumentsTests {
     ],
   ]
 
+  /// Left out although the peer writes it: its value is of a class that Bridge 0.3.1's Megatron-Core
+  /// does not have, and that version then refuses the whole file.
+  static let newerClass = "inference_cuda_graph_scope"
+
   @Test(arguments: Case.bridge.filter { choices[$0.name] != nil || covered.contains($0.name) })
   func everyKeyHasTheBridgesValue(_ item: Case) throws {
     let expected = try readObject(
@@ -37,7 +41,9 @@ struct MegatronArgumentsTests {
     let arguments = MegatronArguments(
       try item.blueprint(), source: item.name + "/hf", dtype: .bfloat16)
     let model = arguments.model
-    for (key, value) in expected.members where Self.choices[item.name]?.contains(key) != true {
+    #expect(model[Self.newerClass] == nil)
+    for (key, value) in expected.members
+    where key != Self.newerClass && Self.choices[item.name]?.contains(key) != true {
       let found = model[key]
       #expect(isEqual(found, value), "\(key): \(text(found)), not \(text(value))")
     }

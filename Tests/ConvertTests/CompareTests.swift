@@ -160,3 +160,24 @@ private func compare(
     #expect(outcome.error.contains("HDF5"))
   }
 }
+
+@Test func eightBitFloatsAreReadAsPyTorchReadsThem() throws {
+  let folder = Support.fixtures.appending(path: "compare")
+  let files = ["float8", "float8_as_float32"].map {
+    folder.appending(path: "\($0).safetensors").path
+  }
+  #expect(try Program.run(["compare"] + files).status == 3)
+  #expect(try Program.run(["compare"] + files + ["--tolerance", "0"]).status == 0)
+}
+
+@Test func complexNumbersAreComparedBitForBitWhateverTheTolerance() throws {
+  try Support.withTemporaryFolder { folder in
+    let (a, b) = (folder.appending(path: "a.safetensors"), folder.appending(path: "b.safetensors"))
+    for (url, imaginary) in [(a, UInt8(0)), (b, UInt8(0x3F))] {
+      let bytes: [UInt8] = [0, 0, 0x80, 0x3F, 0, 0, 0x80, imaginary]
+      try HandMade.write([HandMade(name: "c", dtype: "C64", shape: [1], bytes: bytes)], to: url)
+    }
+    let arguments = ["compare", a.path, b.path, "--tolerance", "10"]
+    #expect(try Program.run(arguments).status == 3)
+  }
+}

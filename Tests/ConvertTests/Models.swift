@@ -9,7 +9,7 @@ struct HandMade {
   /// `nil` leaves a hole of zeros in the file.
   var bytes: [UInt8]?
 
-  static let widths = ["BF16": 2, "F16": 2, "F32": 4, "F64": 8, "U8": 1, "I64": 8]
+  static let widths = ["BF16": 2, "F16": 2, "F32": 4, "F64": 8, "U8": 1, "I64": 8, "C64": 8]
 
   var size: Int { shape.reduce(1, *) * (Self.widths[dtype] ?? 0) }
 

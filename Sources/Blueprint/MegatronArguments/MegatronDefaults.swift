@@ -3,7 +3,9 @@ import JSON
 /// What every key has that no layer decides: the defaults of Megatron-Bridge 0.6.0.
 ///
 /// Taken from run_config.yaml files that it wrote (fixtures/run_config); the classes are its
-/// TransformerConfig, GPTModelProvider, MLAModelProvider and HybridModelProvider.
+/// TransformerConfig, GPTModelProvider, MLAModelProvider and HybridModelProvider. Without
+/// `inference_cuda_graph_scope`: Bridge 0.3.1 refuses a file that names a class it does not know, and
+/// reads all the rest.
 enum MegatronDefaults {
   /// Keys of all providers: false, true, null, and others.
   static let off = [
@@ -123,11 +125,6 @@ enum MegatronDefaults {
     "glu_linear_offset": .number(0.0),
     "gtp_weight_remat_size": .integer(1),
     "hidden_dropout": .number(0.0),
-    "inference_cuda_graph_scope": .object(
-      JSONObject([
-        "_args_": .array([.integer(1)]), "_call_": .bool(true), "_name_": .string("none"),
-        "_target_": .string("megatron.core.transformer.enums.InferenceCudaGraphScope"),
-      ])),
     "inference_grouped_gemm_backend": .string("vllm"),
     "inference_moe_token_dispatcher_type": .string("nvls"),
     "inference_sampling_seed": .integer(42),

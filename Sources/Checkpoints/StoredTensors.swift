@@ -1,0 +1,193 @@
+import Blueprint
+import MegatronFormat
+import Tensors
+
+/// The Hugging Face tensors that a checkpoint can give, by name.
+struct StoredTensors: Sendable {
+  struct Origin: Sendable {
+    var slot: StoredSlot
+    var part: Int
+
+    var shape: Shape { slot.slot.parts[part].shape }
+  }
+
+  /// In the blueprint's order.
+  private(set) var names: [String] = []
+  /// Every name the blueprint has, given or not.
+  private(set) var known: Set<String> = []
+  private(set) var origins: [String: Origin] = [:]
+  private(set) var notes: [String] = []
+
+  init(_ blueprint: Blueprint, _ checkpoint: MegatronModel, isStrict: Bool) throws {
+    let megatron = MegatronNames(blueprint)
+    var coverage = Coverage()
+    var used: Set<String> = []
+    var missingPredictors: [String] = []
+    for placed in blueprint.slots {
+      let parts = placed.slot.parts.map(\.name)
+      known.formUnion(parts)
+      guard let slot = try StoredSlot.find(placed, in: checkpoint, megatron) else {
+        let gap = StoredSlot.gap(placed, in: checkpoint, megatron)
+        used.formUnion(gap.present)
+        coverage.wrongShape += gap.wrongShape
+        if placed.isPredictor, gap.present.isEmpty {
+          missingPredictors += gap.missing
+        } else {
+          coverage.missing += gap.missing
+        }
+        continue
+      }
+      used.formUnion(slot.pieces.map(\.piece.key))
+      for (index, name) in parts.enumerated() {
+        names.append(name)
+        origins[name] = Origin(slot: slot, part: index)
+      }
+    }
+    if !missingPredictors.isEmpty {
+      if origins.isEmpty
+        || blueprint.slots.contains(where: {
+          $0.isPredictor && origins[$0.slot.parts[0].name] != nil
+        })
+      {
+        coverage.missing += missingPredictors
+      } else {
+        notes.append("The checkpoint has no multi-token predictors; exported without.")
+      }
+    }
+    // Stacked layers share their keys.
+    coverage.missing = coverage.missing.uniqued()
+    coverage.wrongShape = coverage.wrongShape.uniqued()
+    coverage.extra = checkpoint.tensors.keys.filter { !used.contains($0) }.sorted()
+    if isStrict, !coverage.isComplete {
+      throw ConversionError.coverage(coverage, in: checkpoint.folder)
+    }
+    notes += coverage.missing.map { "Missing, left out: \($0)" }
+    notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
+    notes += coverage.extra.map { "Not known, left out: \($0)" }
+    known.formUnion(blueprint.duplicates.keys)
+    for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
+  }
+}
+
+/// One slot of a blueprint, found in a Megatron checkpoint.
+struct StoredSlot: Sendable {
+  let slot: Slot
+  let pieces: [(piece: MegatronPiece, tensor: DistributedTensor)]
+
+  var dtype: DType { pieces[0].tensor.dtype }
+
+  /// Finds a slot under one of its spellings.
+  ///
+  /// - Returns: `nil` where none of the spellings is complete.
+  /// - Throws: `ConversionError.mixedTypes` if its pieces have different types.
+  static func find(
+    _ placed: PlacedSlot, in model: MegatronModel, _ names: MegatronNames
+  ) throws(ConversionError) -> StoredSlot? {
+    for spelling in names.spellings(of: placed) {
+      var found: [(piece: MegatronPiece, tensor: DistributedTensor)] = []
+      for piece in spelling {
+        guard let tensor = model.tensors[piece.key],
+          piece.fits(tensor.shape, paddedRows: placed.slot.split == .vocabulary)
+        else { break }
+        found.append((piece, tensor))
+      }
+      guard found.count == spelling.count else { continue }
+      let types = found.map(\.tensor.dtype)
+      guard types.allSatisfy({ $0 == types[0] }) else {
+        throw .mixedTypes(tensors: found.map(\.piece.key), types: types)
+      }
+      return StoredSlot(slot: placed.slot, pieces: found)
+    }
+    return nil
+  }
+
+  /// What keeps a slot from being found, by the spelling that most keys are there of.
+  struct Gap {
+    var present: [String] = []
+    var missing: [String] = []
+    var wrongShape: [Coverage.WrongShape] = []
+  }
+
+  static func gap(_ placed: PlacedSlot, in model: MegatronModel, _ names: MegatronNames) -> Gap {
+    var best: Gap?
+    for spelling in names.spellings(of: placed) {
+      var gap = Gap()
+      for piece in spelling {
+        guard let tensor = model.tensors[piece.key] else {
+          gap.missing.append(piece.key)
+          continue
+        }
+        gap.present.append(piece.key)
+        if !piece.fits(tensor.shape, paddedRows: placed.slot.split == .vocabulary) {
+          gap.wrongShape.append(
+            .init(name: piece.key, expected: piece.keyShape, found: tensor.shape))
+        }
+      }
+      if gap.present.count > best?.present.count ?? -1 { best = gap }
+    }
+    return best ?? Gap()
+  }
+
+  /// The bytes of one Hugging Face tensor.
+  func runs(part: Int) throws -> ByteRuns {
+    let rowBytes = slot.rowWidth * dtype.byteWidth
+    return try slot.layout.unpack(
+      part: part, rows: slot.rows, rowBytes: rowBytes, elementSize: dtype.byteWidth
+    ) { range throws(MegatronError) in try packed(range) }
+  }
+
+  /// The bytes of a range of packed rows.
+  private func packed(_ rows: Range<Int>) throws(MegatronError) -> ByteRuns {
+    var result = ByteRuns()
+    for (piece, tensor) in pieces {
+      let wanted = rows.clamped(to: piece.rows)
+      guard !wanted.isEmpty else { continue }
+      let local =
+        wanted.lowerBound - piece.rows.lowerBound..<wanted.upperBound - piece.rows.lowerBound
+      let lead = piece.lead.map { $0.index..<$0.index + 1 }
+      for region in piece.regions(local, isBank: slot.split.isExpert && piece.shape.rank == 3) {
+        result.append(try tensor.runs(region: lead + region))
+      }
+    }
+    return result
+  }
+}
+
+extension MegatronPiece {
+  /// Whether a stored tensor can be this piece's key; a padded vocabulary may be longer.
+  func fits(_ shape: Shape, paddedRows: Bool) -> Bool {
+    if shape == keyShape { return true }
+    guard paddedRows, shape.rank == keyShape.rank else { return false }
+    return shape.dimensions.dropFirst() == keyShape.dimensions.dropFirst()
+      && shape[0] >= keyShape[0]
+  }
+
+  /// The regions of the piece that hold a range of its rows, in order.
+  ///
+  /// - Parameter isBank: whether the first axis counts experts, so that rows run over two axes.
+  func regions(_ rows: Range<Int>, isBank: Bool) -> [[Range<Int>]] {
+    guard isBank else {
+      return [[rows] + shape.dimensions.dropFirst().map { 0..<$0 }]
+    }
+    let height = shape[1]
+    var regions: [[Range<Int>]] = []
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let expert = row / height
+      let end = min(rows.upperBound, (expert + 1) * height)
+      regions.append([
+        expert..<expert + 1, row - expert * height..<end - expert * height, 0..<shape[2],
+      ])
+      row = end
+    }
+    return regions
+  }
+}
+
+extension Array where Element: Hashable {
+  /// The elements, each at its first place.
+  func uniqued() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
