@@ -38,9 +38,9 @@ public struct UniqueArray<Element: BitwiseCopyable>: ~Copyable {
     precondition(start >= 0 && start <= other.count, "the elements lie in the array")
     let moved = other.count - start
     while count + moved > capacity { grow() }
-    // Mostly a few, for which this is faster than a call.
-    for index in 0..<moved {
-      base.unsafelyUnwrapped[count + index] = other.base.unsafelyUnwrapped[start + index]
+    if moved > 0 {
+      (base.unsafelyUnwrapped + count).update(
+        from: other.base.unsafelyUnwrapped + start, count: moved)
     }
     count += moved
     other.count = start

@@ -214,6 +214,57 @@ import Testing
         == [.withoutChunk(key: "output_layer.weight", offsets: [0, 0])])
   }
 
+  @Test(arguments: [2, 8, 9, 40])
+  func chunksFindTheirStorageInWhateverOrder(count: Int) throws {
+    var metadata = metadata([], keys: ["v", "w"])
+    for key in metadata.keys {
+      metadata.tensors[key]?.shape = [count, 4]
+      metadata.tensors[key]?.chunks = (0..<count).map {
+        .init(
+          offsets: [$0, 0], sizes: [1, 4],
+          storage: .init(file: "__\($0 % 3)_0.distcp", offset: $0 * 100, length: 100))
+      }
+    }
+    let value = try Unpickler.load(metadata.encoded(), policy: .metadata)
+    let root = try #require(value.object?.state?.dictionary)
+    let storages = try #require(root["storage_data"]?.dictionary)
+    for order in 0..<3 {
+      storages.items =
+        switch order {
+        case 0: storages.items.reversed()
+        // Each third entry, then each third of the rest: the keys' entries are mixed as well.
+        case 1:
+          (0..<3).flatMap { start in
+            stride(from: start, to: storages.items.count, by: 3).map { storages.items[$0] }
+          }
+        default: storages.items.shuffled()
+        }
+      let shuffled = Pickler.dump(value, protocol: 4)
+      #expect(try DistributedMetadata(decoding: shuffled, file: "test") == metadata)
+    }
+  }
+
+  @Test func twoKeysThatSwiftTakesForOneAreRefused() throws {
+    // The letter é, and e with an accent: Python tells them apart.
+    let composed = metadata([([0, 0], [2, 4])], keys: ["\u{E9}"])
+    let value = try Unpickler.load(composed.encoded(), policy: .metadata)
+    let root = try #require(value.object?.state?.dictionary)
+    for name in ["state_dict_metadata", "storage_data"] {
+      let table = try #require(root[name]?.dictionary)
+      let other = metadata([([0, 0], [2, 4])], keys: ["e\u{301}"])
+      let theirs = try Unpickler.load(other.encoded(), policy: .metadata)
+      table.items += theirs.object?.state?.dictionary?[name]?.dictionary?.items ?? []
+    }
+    #expect {
+      try DistributedMetadata(decoding: Pickler.dump(value, protocol: 4), file: "test")
+    } throws: {
+      guard case .malformedMetadata("test", _, "one entry", "two")? = $0 as? MegatronError else {
+        return false
+      }
+      return true
+    }
+  }
+
   @Test func transformsAreRefusedByName() throws {
     let (value, root) = try tree()
     let info = try #require(root["storage_data"]?.dictionary?.items.first?.value.object)

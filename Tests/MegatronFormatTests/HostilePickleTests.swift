@@ -162,6 +162,22 @@ import Testing
     }
   }
 
+  @Test func copiesOfAListCountAsValues() throws {
+    // One list of sixty numbers, made a set twice: 120 values of 80 opcodes.
+    let numbers = String(repeating: "K\u{1}", count: 60)
+    let copy = "cbuiltins\nset\nh\u{0}\u{85}R"
+    let bytes = Pickles.raw("\u{80}\u{4}(](\(numbers)eq\u{0}\(copy)\(copy)t.")
+    var limits = Unpickler.Limits()
+    limits.values = 110
+    let error = #expect(throws: PickleError.self) { try Pickles.load(bytes, limits: limits) }
+    guard case .tooManyValues(limit: 110, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    limits.values = 120
+    #expect(try Pickles.load(bytes, limits: limits).tuple?.count == 3)
+  }
+
   @Test(arguments: [
     "X\u{FF}\u{FF}\u{FF}\u{FF}a.", "\u{8D}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{7F}a.",
     "\u{8D}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}\u{FF}a.", "B\u{FF}\u{FF}\u{FF}\u{FF}a.",

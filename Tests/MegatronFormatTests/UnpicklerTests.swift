@@ -105,6 +105,36 @@ import Testing
     #expect(items[0].list?.items.first?.integer == 5)
   }
 
+  @Test func containersFilledInTurnsKeepEachTheirOrder() throws {
+    // Two lists and two dictionaries, each filled in three steps between those of the others.
+    var bytes = Pickles.raw("(]q\u{0}]q\u{1}}q\u{2}}q\u{3}")
+    for step in UInt8(0)..<3 {
+      for list in UInt8(0)..<2 {
+        bytes += [0x68, list] + Pickles.raw("(") + [0x4B, step, 0x4B, 10 + list]
+        bytes += Pickles.raw("e0") + [0x68, 2 + list] + Pickles.raw("(")
+        bytes += [0x4B, step, 0x4B, list] + Pickles.raw("u0")
+      }
+    }
+    #expect(
+      Pickles.text(try Pickles.load(bytes + Pickles.raw("t.")))
+        == "([0, 10, 1, 10, 2, 10], [0, 11, 1, 11, 2, 11], {0: 0, 1: 0, 2: 0}, {0: 1, 1: 1, 2: 1})")
+  }
+
+  @Test func oneReferenceReachedTwiceStaysOneReference() throws {
+    let items = try #require(
+      try Pickles.load(Pickles.raw("((K\u{5}tQq\u{0}h\u{0}2t.")).tuple)
+    let references = items.compactMap { if case .persistent(let one) = $0 { one } else { nil } }
+    #expect(references.count == 3)
+    #expect(references.allSatisfy { $0 === references[0] })
+  }
+
+  @Test func aSetMadeOfAListIsNotThatList() throws {
+    // x = [1]; (set(x), x) with 2 appended to x and 3 added to the set afterwards.
+    let bytes = Pickles.raw(
+      "\u{80}\u{4}(]q\u{0}K\u{1}a0cbuiltins\nset\nh\u{0}\u{85}Rh\u{0}K\u{2}a0(K\u{3}\u{90}h\u{0}t.")
+    #expect(Pickles.text(try Pickles.load(bytes)) == "({1, 3}, [1, 2])")
+  }
+
   @Test func memoEntriesMayHaveGapsAndAnyOrder() throws {
     let bytes = Pickles.raw("(K\u{7}r\u{FF}\u{FF}\u{FF}\u{FF}K\u{8}q\u{3}K\u{9}q\u{0}h\u{3}")
     let rest = Pickles.raw("j\u{FF}\u{FF}\u{FF}\u{FF}h\u{0}t.")

@@ -116,6 +116,7 @@ struct PickleCensus {
     try extent.add(Extent(size: leaves), limit: expanded)
   }
 
+  @inline(__always)
   private mutating func add(
     container: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
@@ -127,6 +128,7 @@ struct PickleCensus {
     }
   }
 
+  @inline(__always)
   private mutating func add(
     object index: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
   ) throws(PickleError) {
@@ -135,7 +137,13 @@ struct PickleCensus {
     if object.state != .absent {
       try extent.add(measure(object.state, level: level + 1, in: arena), limit: expanded)
     }
-    guard object.hasAttached, let attached = arena.attached(to: index) else { return }
+    if object.hasAttached { try addAttached(to: index, to: &extent, level, in: arena) }
+  }
+
+  private mutating func addAttached(
+    to object: Int, to extent: inout Extent, _ level: Int, in arena: borrowing PickleArena
+  ) throws(PickleError) {
+    guard let attached = arena.attached(to: object) else { return }
     if let dictionary = attached.dictionary {
       try add(container: dictionary, to: &extent, level, in: arena)
     }

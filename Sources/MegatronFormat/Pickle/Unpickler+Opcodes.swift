@@ -206,7 +206,7 @@ extension Unpickler {
   private mutating func pushContainer(
     _ kind: PickleCell.Kind, from start: Int
   ) throws(PickleError) {
-    _ = try depth(from: start)
+    guard start >= floor else { throw underflow }
     if kind == .dictionary { try requirePairs(from: start) }
     let cell = container(kind)
     if cell.isSkipped {
@@ -233,7 +233,8 @@ extension Unpickler {
   /// Moves values into the container below them, or into the items of the object there.
   @inline(__always)
   private mutating func fill(_ kind: PickleCell.Kind, from start: Int) throws(PickleError) {
-    _ = try depth(from: start)
+    // How deep the values are, the census will find.
+    guard start >= floor else { throw underflow }
     if kind == .dictionary { try requirePairs(from: start) }
     guard start > floor else { throw underflow }
     let target = stack[start - 1]

@@ -238,15 +238,15 @@ public struct Unpickler: ~Copyable {
 
   @inline(__always)
   mutating func recall(_ index: Int) throws(PickleError) {
-    if index >= 0, index < memo.count {
-      let cell = memo[index]
-      arena.share(cell)
-      push(cell)
-    } else if let cell = sparseMemo[index] {
-      arena.share(cell)
-      push(cell)
-    } else {
+    let cell = index < memo.count ? memo[index] : try sparse(index)
+    arena.share(cell)
+    push(cell)
+  }
+
+  private func sparse(_ index: Int) throws(PickleError) -> PickleCell {
+    guard let cell = sparseMemo[index] else {
       throw .unknownMemo(index: index, offset: place)
     }
+    return cell
   }
 }
