@@ -11,8 +11,8 @@ extension Unpickler {
   /// last and close the pickle, and may add to none of the containers before it. Where that is not so
   /// or an error occurs, the pickle is read again with all it holds: that costs twice the time and
   /// gives the result, or the error, of any other reading. Names that the policy forbids, text that is
-  /// no text, lengths past the end and a wrong stack are found inside the field as well; only nesting,
-  /// recursion and expansion do not matter there, because nobody follows it.
+  /// no text, lengths past the end and a wrong stack are found inside the field as well. What nobody
+  /// follows does not matter there: nesting, recursion, expansion, a state that is set twice.
   static func skippingArena(
     _ bytes: [UInt8], policy: Policy, limits: Limits, _ ignored: [UInt8]
   ) -> PickleArena? {
