@@ -6,6 +6,7 @@ import Blueprint
 public enum Qwen3: Architecture {
   public static let names = ["Qwen3ForCausalLM"]
   public static let note = "Qwen3 0.6B–32B, dense"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -6,6 +6,7 @@ import Blueprint
 public enum Qwen3Moe: Architecture {
   public static let names = ["Qwen3MoeForCausalLM"]
   public static let note = "Qwen3 30B-A3B, 235B-A22B, Coder"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

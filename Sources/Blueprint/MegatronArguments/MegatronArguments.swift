@@ -26,6 +26,9 @@ public struct MegatronArguments {
     }
   }
 
+  /// The key under which a checkpoint says that its names are not Bridge's.
+  public static let namesKey = "isthmus_names"
+
   public var provider = Provider.plain
   /// What the layers said, and the frame; it goes before the provider's defaults.
   public var values: [String: JSON] = [:]
@@ -55,11 +58,13 @@ public struct MegatronArguments {
   ///   - source: the Hugging Face name or path the weights are from.
   ///   - dtype: the precision of the weights: bfloat16, float16 or float32.
   ///   - sizes: over how many ranks the weights are meant to be shared.
+  ///   - origin: where the tensors' names come from, which is said where it is not Bridge.
   public init(
     _ blueprint: Blueprint, source: String? = nil, dtype: DType,
-    sizes: ParallelSizes = ParallelSizes()
+    sizes: ParallelSizes = ParallelSizes(), origin: NameOrigin = .bridge
   ) {
     self.blueprint = blueprint
+    if origin != .bridge { values[Self.namesKey] = .string(origin.rawValue) }
     for block in blueprint.blocks {
       for layer in block.layers { describe(layer) }
     }
