@@ -20,9 +20,7 @@ public enum Qwen3: Architecture {
       width, heads: heads, groups: groups, headSize: headSize,
       rotary: try config.rotary(headSize: headSize, positions: 32_768), inputBias: bias,
       outputBias: bias)
-    attention.headNorm = (
-      Norm(headSize, eps: eps, "self_attn.q_norm"), Norm(headSize, eps: eps, "self_attn.k_norm")
-    )
+    attention.headNorms = HeadNorms(eps: eps)
     let mlp = MLP(
       width, inner: try config.size("intermediate_size"),
       try config.activation("hidden_act", default: .silu))
