@@ -44,6 +44,11 @@ public enum Support {
     return (try? BuiltModels.folder(from: folder, name: path)) ?? folder
   }
 
+  /// A model built from the headers in the repository, whatever else is there.
+  public static func builtModel(_ path: String) throws -> URL {
+    try BuiltModels.folder(from: fixtures.appending(path: path + "/hf"), name: path)
+  }
+
   /// The names in a data folder, sorted.
   public static func names(in path: String) -> [String] {
     let names = try? FileManager.default.contentsOfDirectory(atPath: data(path).path)
