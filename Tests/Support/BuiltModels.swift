@@ -67,7 +67,9 @@ enum BuiltModels {
     return header + values
   }
 
-  /// Fills a range with numbers that depend on the seed alone (splitmix64, Steele et al. 2014).
+  /// Fills a range with numbers that depend on the seed alone.
+  ///
+  /// The generator is splitmix64 (Steele, Lea and Flood 2014).
   ///
   /// - Parameter mask: clears the highest bit of the exponent in any floating-point format of two, four
   ///   or eight bytes, so that all numbers are finite.
