@@ -7,6 +7,7 @@ import Blueprint
 public enum DeepseekV3: Architecture {
   public static let names = ["DeepseekV3ForCausalLM"]
   public static let note = "DeepSeek V3, V3.1, R1; Moonlight, Kimi K2"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

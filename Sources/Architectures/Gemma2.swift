@@ -7,6 +7,7 @@ import Blueprint
 public enum Gemma2: Architecture {
   public static let names = ["Gemma2ForCausalLM"]
   public static let note = "Gemma 2 2B, 9B, 27B"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -6,6 +6,7 @@ import Blueprint
 public enum Llama: Architecture {
   public static let names = ["LlamaForCausalLM"]
   public static let note = "Llama 1–3.3 and its many relatives (Yi, Vicuna, DeepSeek-LLM, …)"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -6,6 +6,7 @@ import Blueprint
 public enum Mistral: Architecture {
   public static let names = ["MistralForCausalLM"]
   public static let note = "Mistral 7B, Nemo, Small, Large; GritLM 7B, Zephyr, …"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

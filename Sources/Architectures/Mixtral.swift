@@ -6,6 +6,7 @@ import Blueprint
 public enum Mixtral: Architecture {
   public static let names = ["MixtralForCausalLM"]
   public static let note = "Mixtral 8x7B and 8x22B; GritLM 8x7B"
+  public static let origin = NameOrigin.nemo
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -8,6 +8,7 @@ public enum NemotronH: Architecture {
   public static let names = ["NemotronHForCausalLM"]
   public static let note =
     "Nemotron-H, Nemotron Nano 2, Nemotron 3; without predictors of further tokens"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -7,6 +7,7 @@ import Blueprint
 public enum Phi3: Architecture {
   public static let names = ["Phi3ForCausalLM"]
   public static let note = "Phi-3 mini and medium, Phi-3.5 mini, Phi-4, Phi-4-mini"
+  public static let origin = NameOrigin.nemo
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

@@ -6,6 +6,7 @@ import Blueprint
 public enum Qwen2: Architecture {
   public static let names = ["Qwen2ForCausalLM"]
   public static let note = "Qwen 1.5, 2, 2.5, QwQ; DeepSeek-R1-Distill-Qwen, …"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")

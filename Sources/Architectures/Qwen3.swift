@@ -6,6 +6,7 @@ import Blueprint
 public enum Qwen3: Architecture {
   public static let names = ["Qwen3ForCausalLM"]
   public static let note = "Qwen3 0.6B–32B, dense"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -19,9 +20,7 @@ public enum Qwen3: Architecture {
       width, heads: heads, groups: groups, headSize: headSize,
       rotary: try config.rotary(headSize: headSize, positions: 32_768), inputBias: bias,
       outputBias: bias)
-    attention.headNorm = (
-      Norm(headSize, eps: eps, "self_attn.q_norm"), Norm(headSize, eps: eps, "self_attn.k_norm")
-    )
+    attention.headNorms = HeadNorms(eps: eps)
     let mlp = MLP(
       width, inner: try config.size("intermediate_size"),
       try config.activation("hidden_act", default: .silu))

@@ -6,6 +6,7 @@ import Blueprint
 public enum Qwen3Moe: Architecture {
   public static let names = ["Qwen3MoeForCausalLM"]
   public static let note = "Qwen3 30B-A3B, 235B-A22B, Coder"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
@@ -43,9 +44,7 @@ public enum Qwen3Moe: Architecture {
       width, heads: heads, groups: groups, headSize: headSize,
       rotary: try config.rotary(headSize: headSize, positions: 32_768), inputBias: bias,
       outputBias: bias)
-    attention.headNorm = (
-      Norm(headSize, eps: eps, "self_attn.q_norm"), Norm(headSize, eps: eps, "self_attn.k_norm")
-    )
+    attention.headNorms = HeadNorms(eps: eps)
     // The class windows all layers or none; it does not look at max_window_layers.
     config.ignore("max_window_layers")
     let isWindowed: Bool = try config("use_sliding_window", default: false)

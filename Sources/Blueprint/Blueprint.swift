@@ -15,8 +15,12 @@ public struct Blueprint: Sendable {
   public var numbersLayers = false
   /// The factor on the embedding's output.
   public var embeddingScale: Double?
+  /// The factor on the logits.
+  public var logitScale: Double?
   /// cap · tanh(logits / cap).
   public var logitSoftCap: Double?
+  /// Whether the output layer's rows are scaled to length one each time they are used.
+  public var normalizesHead = false
   /// Whether the sums between the layers are kept in float32 whatever the model's precision.
   public var keepsResidualFloat32 = false
 
@@ -34,19 +38,25 @@ public struct Blueprint: Sendable {
 
   /// Every learned tensor in the order of the forward pass.
   public var slots: [PlacedSlot] {
-    let around = surroundingSlots
     let inside = blocks.enumerated().flatMap { index, block in
       block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
     }
-    return around.prefix(1) + inside + around.dropFirst()
+    return leadingSlots + inside + trailingSlots
   }
 
-  /// The slots outside the blocks: the embedding first.
-  var surroundingSlots: [PlacedSlot] {
+  /// The slots outside the blocks.
+  var surroundingSlots: [PlacedSlot] { leadingSlots + trailingSlots }
+
+  private var leadingSlots: [PlacedSlot] {
     [PlacedSlot(.embedding, "", embedding)]
-      + final.slots(.final).map { PlacedSlot(.final, "", $0) }
+      + (frame.positionTable.map { [PlacedSlot(.embedding, "", $0)] } ?? [])
+  }
+
+  private var trailingSlots: [PlacedSlot] {
+    final.slots(.final).map { PlacedSlot(.final, "", $0) }
       + predictors.enumerated().flatMap { $1.slots($0) }
       + (frame.isTied ? [] : [PlacedSlot(.head, "", head)])
+      + (frame.headBias.map { [PlacedSlot(.head, "", $0)] } ?? [])
   }
 
   /// The full names of tensors that hold no learned values and may be in a file.
@@ -62,7 +72,8 @@ public struct Blueprint: Sendable {
 
   private var head: Slot {
     Slot(
-      .outputLayer, [Part(frame.names.head, [frame.vocabulary, frame.width])], split: .vocabulary)
+      .outputLayer(.weight), [Part(frame.names.head, [frame.vocabulary, frame.width])],
+      split: .vocabulary)
   }
 
   /// Whether Megatron stacks the layers of the decoder under one key.
@@ -105,14 +116,20 @@ public struct Frame: Sendable {
     public var embedding: String
     public var head: String
     public var blocks: String
+    /// The output layer's bias; `nil` where it has none.
+    public var headBias: String?
+    /// A learned vector for each position, added to the embedding; `nil` where there are none.
+    public var positions: String?
 
     public init(
       embedding: String = "model.embed_tokens.weight", head: String = "lm_head.weight",
-      blocks: String = "model.layers"
+      blocks: String = "model.layers", headBias: String? = nil, positions: String? = nil
     ) {
       self.embedding = embedding
       self.head = head
       self.blocks = blocks
+      self.headBias = headBias
+      self.positions = positions
     }
   }
 
@@ -127,6 +144,19 @@ public struct Frame: Sendable {
     self.positions = positions
     self.initialDeviation = initialDeviation
     self.names = names
+  }
+
+  var headBias: Slot? {
+    names.headBias.map {
+      Slot(.outputLayer(.bias), [Part($0, [vocabulary])], split: .vocabulary)
+    }
+  }
+
+  /// The learned positions; a table without a length has no rows.
+  var positionTable: Slot? {
+    names.positions.map {
+      Slot(.positionEmbeddings, [Part($0, [positions ?? 0, width])])
+    }
   }
 }
 

@@ -34,6 +34,7 @@ extension Config {
     case "gelu_pytorch_tanh", "gelu_new", "gelu_fast": return .geluTanh
     case "relu": return .relu
     case "relu2": return .squaredReLU
+    case "quick_gelu": return .quickGelu
     default:
       throw .unsupported(
         key: keys[0], value: "\"\(name)\"", reason: "no activation of this name is known")

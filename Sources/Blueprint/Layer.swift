@@ -31,16 +31,25 @@ extension Layer {
   public var leaves: [any Layer] { inner.isEmpty ? [self] : inner.flatMap(\.leaves) }
 }
 
-/// x + after(layer(before(x))).
+/// x + scale · after(layer(inputScale · before(x))).
 public struct Residual: Layer {
   public var before: Norm?
   public var layer: any Layer
   public var after: Norm?
+  /// The factor on what is added.
+  public var scale: Double
+  /// The factor on the layer's input, behind the norm.
+  public var inputScale: Double
 
-  public init(_ before: Norm?, _ layer: any Layer, after: Norm? = nil) {
+  public init(
+    _ before: Norm?, _ layer: any Layer, after: Norm? = nil, scale: Double = 1,
+    inputScale: Double = 1
+  ) {
     self.before = before
     self.layer = layer
     self.after = after
+    self.scale = scale
+    self.inputScale = inputScale
   }
 
   public var slots: [Slot] {
@@ -51,6 +60,11 @@ public struct Residual: Layer {
   public var buffers: [String] { layer.buffers }
   public var normBefore: NormPlace { layer.normBefore }
   public var inner: [any Layer] { [layer] }
+
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.residualScales.append(scale)
+    if inputScale != 1 { arguments.inputScales.insert(inputScale) }
+  }
 }
 
 /// x + attention(norm(x)) + mlp(norm(x)): a parallel block, with one norm for both or one for each.

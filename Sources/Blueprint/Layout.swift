@@ -75,6 +75,39 @@ extension Layout {
       })
   }
 
+  /// As `grouped`, where the queries' part holds for each head its rows and then its gate's.
+  ///
+  /// A packed group is its queries, the gates of those queries, its key, its value (TRANSFORMS.md §1.2).
+  public static func groupedWithGate(heads: Int, groups: Int, headSize: Int) -> Layout {
+    let perGroup = heads / groups
+    var segments: [Segment] = []
+    for group in 0..<groups {
+      for half in 0..<2 {
+        for head in group * perGroup..<(group + 1) * perGroup {
+          segments.append(Segment(part: 0, first: (2 * head + half) * headSize, count: headSize))
+        }
+      }
+      for part in 1...2 {
+        segments.append(Segment(part: part, first: group * headSize, count: headSize))
+      }
+    }
+    return .rows(segments)
+  }
+
+  /// Parts' rows that alternate, gate, up, gate, up …, into all gates and then all ups.
+  ///
+  /// - Parameters:
+  ///   - inner: the rows of each half.
+  ///   - matrices: how many such matrices stand one after the other in the part.
+  public static func alternating(inner: Int, matrices: Int = 1) -> Layout {
+    .rows(
+      (0..<matrices).flatMap { matrix in
+        [0, 1].map { half in
+          Segment(part: 0, first: 2 * inner * matrix + half, count: inner, stride: 2)
+        }
+      })
+  }
+
   /// One part [all queries; all keys; all values] into the grouped order.
   public static func groupedFromStacked(heads: Int, groups: Int, headSize: Int) -> Layout {
     guard case .rows(let segments) = grouped(heads: heads, groups: groups, headSize: headSize)

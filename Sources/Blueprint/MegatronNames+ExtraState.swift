@@ -26,7 +26,8 @@ extension MegatronNames {
 
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
-    case .wordEmbeddings, .router, .routerCorrection, .mambaConvolution, .mambaDecay, .mambaSkip,
+    case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
+      .attentionSinks, .mambaConvolution, .mambaDecay, .mambaSkip,
       .mambaStepBias, .mambaNorm:
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).

@@ -97,14 +97,16 @@ public struct Fragment: Hashable, Sendable {
 /// What a learned tensor is for.
 public enum Role: Hashable, Sendable {
   case wordEmbeddings
-  case outputLayer
+  case positionEmbeddings
+  case outputLayer(Kind)
   case finalNorm(Kind)
   /// A norm that stands in a block.
   case norm(NormPlace, Kind)
 
   case queryKeyValue(Kind)
-  case queryNorm
-  case keyNorm
+  case queryNorm(Kind)
+  case keyNorm(Kind)
+  case attentionSinks
   case attentionOutput(Kind)
 
   case query
@@ -118,12 +120,13 @@ public enum Role: Hashable, Sendable {
   case fc1(Kind)
   case fc2(Kind)
 
-  case router
+  case router(Kind)
   case routerCorrection
-  case expertFC1
-  case expertFC2
-  case sharedFC1
-  case sharedFC2
+  case expertFC1(Kind)
+  case expertFC2(Kind)
+  case sharedFC1(Kind)
+  case sharedFC2(Kind)
+  case sharedGate
   case latentDown
   case latentUp
 

@@ -9,6 +9,8 @@ public struct HuggingFaceModel: Sendable {
   public let folder: String
   public let configuration: JSONObject
   public let architecture: String
+  /// Where its Megatron names come from.
+  public let origin: NameOrigin
   public let blueprint: Blueprint
   /// `nil` for a folder with only a configuration, which is enough to export into.
   public let weights: ShardedFolder?
@@ -22,6 +24,7 @@ public struct HuggingFaceModel: Sendable {
     configuration = try Self.configuration(in: folder)
     let found = try Registry.blueprint(configuration, isStrict: isStrict)
     architecture = configuration["architectures"]?.array?.first?.string ?? ""
+    origin = found.architecture.origin
     blueprint = found.blueprint
     let hasWeights =
       (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }

@@ -1,3 +1,4 @@
+import Blueprint
 import JSON
 import MegatronFormat
 import Tensors
@@ -163,6 +164,9 @@ extension Inspection {
   private mutating func addConfiguration(of run: RunFolder) throws {
     if let config = try run.runConfig() {
       addModel(config["model"])
+      // Silence means Bridge's names only in a file that an import wrote; others say nothing of it.
+      let names = config["model", MegatronArguments.namesKey]
+      add("Megatron names", Self.namesFact, names?.json)
       add("base", "pretrained_checkpoint", config["checkpoint", "pretrained_checkpoint"]?.json)
       add("adapter kind", "peft", config["peft", "_target_"]?.json)
       add("adapter rank", "peft_dim", config["peft", "dim"]?.json)

@@ -46,6 +46,9 @@ public struct Inspection: Sendable {
     self.tensors = tensors
   }
 
+  /// The key of the fact that says whose the Megatron names are.
+  static let namesFact = "megatron_names"
+
   mutating func add(_ label: String, _ key: String, _ value: JSON?) {
     if let value { facts.append(Fact(label: label, key: key, value: value)) }
   }
@@ -113,7 +116,9 @@ extension Inspection {
     let configuration = try HuggingFaceModel.configuration(in: folder)
     architecture = configuration["architectures"]?.array?.first?.string
     do throws(ConfigError) {
-      add(try Registry.blueprint(configuration).blueprint)
+      let found = try Registry.blueprint(configuration)
+      add(found.blueprint)
+      add("Megatron names", Self.namesFact, .string(found.architecture.origin.rawValue))
     } catch {
       notes.append("Not convertible: \(error)")
       if case .unread = error, let found = try? Registry.blueprint(configuration, isStrict: false) {

@@ -61,7 +61,7 @@ struct MegatronRunFiles {
   /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
   private func runConfig() throws -> YAMLValue {
     let arguments = MegatronArguments(
-      blueprint, source: model.folder, dtype: dtype, sizes: options.sizes)
+      blueprint, source: model.folder, dtype: dtype, sizes: options.sizes, origin: model.origin)
     return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: model.folder)
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blueprint
 import Checkpoints
 import Tensors
 
@@ -43,7 +44,8 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
     let target = Folder.absolute(place.megatronPath)
     try Conversion(
       name: "import", architecture: source.architecture, sources: [folder], destination: target,
-      tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: plan.notes,
+      tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer,
+      notes: plan.notes + source.origin.notes(source.architecture),
       next: [
         ["convert", "inspect", target],
         ["convert", "export"] + model.words + [
@@ -51,5 +53,16 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
         ],
       ]
     ).run(destination, running)
+  }
+}
+
+extension NameOrigin {
+  /// What who imports a model of this class should know of the checkpoint's names.
+  fileprivate func notes(_ architecture: String) -> [String] {
+    guard self == .derived else { return [] }
+    return [
+      "Neither Megatron-Bridge nor NeMo converts \(architecture): the checkpoint's names are derived "
+        + "from Megatron-Core's (docs/architectures.md)."
+    ]
   }
 }

@@ -124,7 +124,7 @@ struct RefusalTests {
   @Test(arguments: [
     ("nemotron_3_nano_30b_a3b", "hybrid_override_pattern", JSON.string("MEX*")),
     ("nemotron_3_nano_30b_a3b", "num_nextn_predict_layers", .integer(1)),
-    ("nemotron_3_nano_30b_a3b", "mlp_hidden_act", .string("quick_gelu")),
+    ("nemotron_3_nano_30b_a3b", "mlp_hidden_act", .string("mish")),
     ("nemotron_3_nano_30b_a3b", "mamba_proj_bias", .bool(true)),
     ("deepseek_v3", "attention_bias", .bool(true)),
     ("deepseek_v3", "scoring_func", .string("softmax")),

@@ -110,7 +110,7 @@ struct DialectTests {
   @Test func expertsOfModulesInMemoryAreSpelledAsThoseModulesDo() throws {
     let blueprint = model { [experts] _ in experts }
     let slot = try #require(
-      blueprint.slots.first { $0.section == .block(1) && $0.slot.role == .expertFC2 })
+      blueprint.slots.first { $0.section == .block(1) && $0.slot.role == .expertFC2(.weight) })
     let spellings = MegatronNames(blueprint).spellings(of: slot).map { $0.map(\.key) }
     #expect(
       spellings.contains(

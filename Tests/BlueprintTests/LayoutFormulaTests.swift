@@ -109,7 +109,7 @@ struct LayoutFormulaTests {
   @Test func expertsLieOneAfterTheOtherEachWithItsGateBeforeItsUp() throws {
     let router = Router("gate", .softmax, perToken: 1, isNormalized: true)
     let experts = Experts(4, count: 3, inner: 2, .silu, router: router)
-    let bank = try #require(experts.slots.first { $0.role == .expertFC1 })
+    let bank = try #require(experts.slots.first { $0.role == .expertFC1(.weight) })
     #expect(bank.shape == [3, 4, 4])
     let sources = try sources(bank)
     for expert in 0..<3 {

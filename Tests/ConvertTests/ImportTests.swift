@@ -207,3 +207,25 @@ private func call(_ program: String, _ arguments: [String]) -> Bool {
   process.waitUntilExit()
   return process.terminationStatus == 0
 }
+
+@Test func derivedNamesAreSaidByTheReportAndTheCheckpoint() throws {
+  for (path, origin) in [
+    ("bridge/llama", "bridge"), ("hf/mixtral", "nemo"), ("hf/falcon_7b", "derived"),
+  ] {
+    try Support.withTemporaryFolder { folder in
+      let model = Support.data(path + "/hf").path
+      let checkpoint = folder.appending(path: "megatron").path
+      let imported = try Program.run([
+        "import", "--hf-model", model, "--megatron-path", checkpoint, "--json",
+      ])
+      let notes = try #require(try imported.object["notes"] as? [String])
+      #expect(notes.contains { $0.contains("derived") } == (origin == "derived"))
+      func names(_ path: String) throws -> String? {
+        let layout = try Program.run(["inspect", path, "--json"]).object["layout"]
+        return (layout as? [String: Any])?["megatron_names"] as? String
+      }
+      #expect(try names(model) == origin)
+      #expect(try names(checkpoint) == (origin == "bridge" ? nil : origin))
+    }
+  }
+}

@@ -11,6 +11,21 @@ public struct ALiBi: Hashable, Sendable {
   public init(isScaled: Bool) { self.isScaled = isScaled }
 }
 
+/// A factor on queries that grows with the position p: 1 + slope · ln(1 + ⌊(p + first) / period⌋).
+///
+/// Positions count from 0; Llama 4 counts from 1, Ministral 3 does not.
+public struct QueryTemperature: Hashable, Sendable {
+  public var slope: Double
+  public var period: Double
+  public var first: Int
+
+  public init(slope: Double, period: Double, first: Int) {
+    self.slope = slope
+    self.period = period
+    self.first = first
+  }
+}
+
 /// Multi-head attention with grouped keys and values.
 public struct Attention: Layer {
   public var width: Int
@@ -20,14 +35,25 @@ public struct Attention: Layer {
   public var headSize: Int
   public var rotary: Rotary?
   public var alibi: ALiBi?
-  /// The norm of each query and key head, before the rotation.
-  public var headNorm: (query: Norm, key: Norm)?
+  public var headNorms: HeadNorms?
   /// How many positions back a token sees, itself included; `nil` sees all.
   public var window: Int?
+  /// Tokens see only those of their own chunk of so many positions; `nil` is no chunks.
+  public var chunk: Int?
   /// cap · tanh(scores / cap), before the mask.
   public var softCap: Double?
   /// The factor on the scores; 1 / √headSize where `nil`.
   public var scale: Double?
+  /// The factor on keys, before the rotation.
+  public var keyScale = 1.0
+  /// Queries, keys and values are cut to ± this.
+  public var clip: Double?
+  public var temperature: QueryTemperature?
+  /// A learned score for each head that no value belongs to: the tensor's name, shape [heads].
+  public var sinks: String?
+  /// Whether the output is multiplied by sigmoid(gate); the query projection holds, head by head,
+  /// the query's rows and then the gate's.
+  public var isGated = false
   public var projection: Projection
   public var output: String
   public var hasInputBias: Bool
@@ -70,14 +96,24 @@ public struct Attention: Layer {
     return copy
   }
 
+  /// The same without any rotation of queries and keys.
+  public var withoutRotation: Attention {
+    var copy = self
+    copy.rotary = nil
+    return copy
+  }
+
   public var normBefore: NormPlace { .beforeAttention }
   public var normAfter: NormPlace { .afterAttention }
 
   public var slots: [Slot] {
     var slots = [queryKeyValue(.weight)]
     if hasInputBias { slots.append(queryKeyValue(.bias)) }
-    if let headNorm {
-      slots += headNorm.query.slots(.role(.queryNorm)) + headNorm.key.slots(.role(.keyNorm))
+    if let headNorms {
+      slots += headNorms.slots(heads: heads, groups: groups, headSize: headSize)
+    }
+    if let sinks {
+      slots.append(Slot(.attentionSinks, [Part(sinks, [heads])], split: .rows))
     }
     slots.append(
       Slot(
@@ -91,7 +127,7 @@ public struct Attention: Layer {
 
   private func queryKeyValue(_ kind: Role.Kind) -> Slot {
     let columns = kind == .weight ? [width] : []
-    let queries = heads * headSize
+    let queries = heads * headSize * (isGated ? 2 : 1)
     let keys = groups * headSize
     func part(_ name: String, _ rows: Int) -> Part {
       Part("\(name).\(kind.rawValue)", Shape([rows] + columns))
@@ -101,7 +137,10 @@ public struct Attention: Layer {
     switch projection {
     case .separate(let query, let key, let value):
       parts = [part(query, queries), part(key, keys), part(value, keys)]
-      layout = .grouped(heads: heads, groups: groups, headSize: headSize)
+      layout =
+        isGated
+        ? .groupedWithGate(heads: heads, groups: groups, headSize: headSize)
+        : .grouped(heads: heads, groups: groups, headSize: headSize)
     case .stacked(let name):
       parts = [part(name, queries + 2 * keys)]
       layout = .groupedFromStacked(heads: heads, groups: groups, headSize: headSize)

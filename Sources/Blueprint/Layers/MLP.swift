@@ -8,6 +8,12 @@ public struct MLP: Layer {
   public var input: Input
   public var down: String
   public var hasBias: Bool
+  /// The gate is cut above at this, the gated half to ± this; `nil` cuts nothing.
+  public var limit: Double?
+  /// What is added to the gated half: down(activation(gate) · (up + offset)).
+  public var offset = 0.0
+  /// The factor on the gate, before the activation.
+  public var gateScale = 1.0
   /// Whether this is the expert every token passes, beside routed ones.
   var isShared = false
 
@@ -17,6 +23,10 @@ public struct MLP: Layer {
     case gated(gate: String, up: String)
     /// One tensor [gate; up].
     case stacked(String)
+    /// One tensor [up; gate].
+    case stackedUpFirst(String)
+    /// One tensor whose rows alternate: gate, up, gate, up, …
+    case alternating(String)
     /// One tensor, no gate.
     case plain(String)
 
@@ -43,9 +53,12 @@ public struct MLP: Layer {
     if hasBias { slots.append(first(.bias)) }
     slots.append(
       Slot(
-        isShared ? .sharedFC2 : .fc2(.weight), [Part(down + ".weight", [width, inner])],
+        isShared ? .sharedFC2(.weight) : .fc2(.weight), [Part(down + ".weight", [width, inner])],
         split: .columns))
-    if hasBias { slots.append(Slot(.fc2(.bias), [Part(down + ".bias", [width])])) }
+    if hasBias {
+      slots.append(
+        Slot(isShared ? .sharedFC2(.bias) : .fc2(.bias), [Part(down + ".bias", [width])]))
+    }
     return slots
   }
 
@@ -57,12 +70,22 @@ public struct MLP: Layer {
     let parts =
       switch input {
       case .gated(let gate, let up): [part(gate, inner), part(up, inner)]
-      case .stacked(let name): [part(name, 2 * inner)]
+      case .stacked(let name), .stackedUpFirst(let name), .alternating(let name):
+        [part(name, 2 * inner)]
       case .plain(let name): [part(name, inner)]
       }
+    let layout: Layout? =
+      switch input {
+      case .gated, .stacked, .plain: nil
+      case .stackedUpFirst:
+        .rows([
+          Segment(part: 0, first: inner, count: inner), Segment(part: 0, first: 0, count: inner),
+        ])
+      case .alternating: .alternating(inner: inner)
+      }
     return Slot(
-      isShared ? .sharedFC1 : .fc1(kind), parts,
-      shape: Shape([input.isGated ? 2 * inner : inner] + columns), split: .rows,
+      isShared ? .sharedFC1(kind) : .fc1(kind), parts,
+      shape: Shape([input.isGated ? 2 * inner : inner] + columns), layout: layout, split: .rows,
       fragments: input.isGated ? Fragment.gated(inner) : [])
   }
 }
@@ -77,4 +100,6 @@ public enum Activation: String, Hashable, Sendable {
   case relu
   /// max(x, 0)²
   case squaredReLU
+  /// x · sigmoid(1.702 · x)
+  case quickGelu
 }

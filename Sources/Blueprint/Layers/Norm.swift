@@ -1,14 +1,20 @@
 import Tensors
 
-/// A normalisation over the last axis, with a learned weight and perhaps a bias.
+/// A normalisation over the last axis, mostly with a learned weight and perhaps a bias.
 public struct Norm: Hashable, Sendable {
   public enum Kind: Hashable, Sendable {
     /// x / rms(x) · w
     case rms
     /// x / rms(x) · (1 + w)
     case rmsUnitOffset
+    /// x / rms(x)
+    case rmsWithoutWeight
     /// (x - mean(x)) / std(x) · w + b
     case layer(bias: Bool)
+    /// (x - mean(x)) / std(x) · (1 + w) + b
+    case layerUnitOffset
+    /// (x - mean(x)) / std(x)
+    case layerWithoutWeight
   }
 
   public var kind: Kind
@@ -43,10 +49,12 @@ public struct Norm: Hashable, Sendable {
       case .role(let role): role
       }
     }
-    var slots = [Slot(role(.weight), [Part(name + ".weight", [width])])]
-    if case .layer(bias: true) = kind {
-      slots.append(Slot(role(.bias), [Part(name + ".bias", [width])]))
+    let weight = Slot(role(.weight), [Part(name + ".weight", [width])])
+    return switch kind {
+    case .rms, .rmsUnitOffset, .layer(bias: false): [weight]
+    case .layer(bias: true), .layerUnitOffset:
+      [weight, Slot(role(.bias), [Part(name + ".bias", [width])])]
+    case .rmsWithoutWeight, .layerWithoutWeight: []
     }
-    return slots
   }
 }

@@ -13,7 +13,7 @@ extension Attention {
     values["num_query_groups"] = .integer(groups)
     values["kv_channels"] = .integer(headSize)
     values["add_qkv_bias"] = .bool(hasInputBias)
-    values["qk_layernorm"] = .bool(headNorm != nil)
+    values["qk_layernorm"] = .bool(headNorms != nil && headNorms?.kind != .rmsWithoutWeight)
     if let softCap { values["attn_logit_softcapping"] = .number(softCap) }
     if let scale {
       // Bridge names the number under the root, Megatron-Core the factor.
@@ -27,10 +27,38 @@ extension Attention {
       values["isthmus_alibi"] = .object(JSONObject(["scaled": .bool(alibi.isScaled)]))
     }
     arguments.values = values
+    describeWhatIsRare(in: &arguments)
+    arguments.rotaries.append(rotary)
     if let rotary {
       arguments.describe(rotary, headSize: headSize)
-    } else {
+    } else if arguments.rotaries.allSatisfy({ $0 == nil }) {
       arguments.values["position_embedding_type"] = .string("none")
+    }
+  }
+
+  private func describeWhatIsRare(in arguments: inout MegatronArguments) {
+    arguments.chunks.append(chunk)
+    if let headNorms {
+      if headNorms.kind == .rmsWithoutWeight { arguments.values["qk_l2_norm"] = .bool(true) }
+      switch headNorms.reach {
+      case .head: break
+      case .ownHead, .listedHeads: arguments.values["isthmus_qk_layernorm"] = .string("own_head")
+      case .allHeads: arguments.values["isthmus_qk_layernorm"] = .string("all_heads")
+      }
+      if headNorms.followsRotation {
+        arguments.values["isthmus_qk_layernorm_follows_rotary"] = .bool(true)
+      }
+    }
+    if sinks != nil { arguments.values["softmax_type"] = .string("learnable") }
+    if isGated { arguments.values["attention_output_gate"] = .bool(true) }
+    if keyScale != 1 { arguments.values["isthmus_key_scale"] = .number(keyScale) }
+    if let clip { arguments.values["isthmus_qkv_clip"] = .number(clip) }
+    if let temperature {
+      arguments.values["isthmus_query_temperature"] = .object(
+        JSONObject([
+          "slope": .number(temperature.slope), "period": .number(temperature.period),
+          "first": .integer(temperature.first),
+        ]))
     }
   }
 }
@@ -75,6 +103,8 @@ extension MLP {
     arguments.denseSizes.append(inner)
     arguments.describe(activation, isGated: input.isGated)
     arguments.values["add_bias_linear"] = .bool(hasBias)
+    arguments.describe(limit: limit, offset: offset)
+    if gateScale != 1 { arguments.values["isthmus_gate_scale"] = .number(gateScale) }
   }
 }
 
@@ -82,7 +112,8 @@ extension Experts {
   public func describe(in arguments: inout MegatronArguments) {
     arguments.pattern += "E"
     arguments.expertSizes.append(inner)
-    arguments.describe(activation, isGated: input.isGated)
+    arguments.describe(activation, isGated: storage.isGated)
+    arguments.describe(limit: limit, offset: offset)
     var values = arguments.values
     values["num_moe_experts"] = .integer(count)
     values["moe_ffn_hidden_size"] = .integer(inner)
@@ -100,12 +131,24 @@ extension Experts {
       values["moe_shared_expert_intermediate_size"] = .integer(shared.inner)
       values["moe_shared_expert_overlap"] = .bool(true)
     }
+    if sharedGate != nil { values["moe_shared_expert_gate"] = .bool(true) }
     if let latent { values["moe_latent_size"] = .integer(latent.size) }
+    if router.scalesInput { values["moe_apply_probs_on_input"] = .bool(true) }
+    if hasBias { values["add_bias_linear"] = .bool(true) }
+    if router.hasBias { values["isthmus_router_bias"] = .bool(true) }
+    if router.normMinimum != 0 {
+      values["isthmus_router_norm_minimum"] = .number(router.normMinimum)
+    }
+    if let groups = router.groups, groups.ranked != 2 {
+      values["isthmus_router_group_ranked"] = .integer(groups.ranked)
+    }
     switch router.score {
     case .softmax:
       // Softmax over all, left as it is; or over the chosen, which is normalising.
       values["moe_router_pre_softmax"] = .bool(!router.isNormalized)
       if router.scale != 1 { values["moe_router_topk_scaling_factor"] = .number(router.scale) }
+    case .sparseMixer(let jitter):
+      values["isthmus_router_sparse_mixer_jitter"] = .number(jitter)
     case .sigmoid:
       values["moe_router_score_function"] = .string("sigmoid")
       values["moe_router_dtype"] = .string("fp32")

@@ -26,14 +26,22 @@ public struct MegatronArguments {
     }
   }
 
+  /// The key under which a checkpoint says that its names are not Bridge's.
+  public static let namesKey = "isthmus_names"
+
   public var provider = Provider.plain
   /// What the layers said, and the frame; it goes before the provider's defaults.
   public var values: [String: JSON] = [:]
 
   // What the layers say one by one, in their order.
 
-  /// The window of each attention.
+  /// The window, the chunk and the rotation of each attention.
   public var windows: [Int?] = []
+  public var chunks: [Int?] = []
+  public var rotaries: [Rotary?] = []
+  /// The factors on what layers add to the residual, and the different ones on their inputs.
+  public var residualScales: [Double] = []
+  public var inputScales: Set<Double> = []
   /// Whether attention's projections have biases.
   public var attentionBiases: (input: Bool, output: Bool)?
   /// The letters of Megatron's hybrid pattern.
@@ -50,13 +58,15 @@ public struct MegatronArguments {
   ///   - source: the Hugging Face name or path the weights are from.
   ///   - dtype: the precision of the weights: bfloat16, float16 or float32.
   ///   - sizes: over how many ranks the weights are meant to be shared.
+  ///   - origin: where the tensors' names come from, which is said where it is not Bridge.
   public init(
     _ blueprint: Blueprint, source: String? = nil, dtype: DType,
-    sizes: ParallelSizes = ParallelSizes()
+    sizes: ParallelSizes = ParallelSizes(), origin: NameOrigin = .bridge
   ) {
     self.blueprint = blueprint
+    if origin != .bridge { values[Self.namesKey] = .string(origin.rawValue) }
     for block in blueprint.blocks {
-      for layer in block.leaves { layer.describe(in: &self) }
+      for layer in block.layers { describe(layer) }
     }
     if blueprint.isHybrid {
       provider = .hybrid
@@ -68,6 +78,7 @@ public struct MegatronArguments {
     describeFeedForward()
     describeBiases()
     describeWindows()
+    describeScales()
     describePrecision(dtype, sizes)
   }
 
@@ -148,6 +159,13 @@ public struct MegatronArguments {
     case .layer(let bias):
       values["normalization"] = .string("LayerNorm")
       if !bias { values["isthmus_layernorm_bias"] = .bool(false) }
+    case .layerUnitOffset:
+      values["normalization"] = .string("LayerNorm")
+      values["layernorm_zero_centered_gamma"] = .bool(true)
+    case .rmsWithoutWeight, .layerWithoutWeight:
+      values["normalization"] = .string(
+        blueprint.final.kind == .rmsWithoutWeight ? "RMSNorm" : "LayerNorm")
+      values["isthmus_layernorm_weight"] = .bool(false)
     }
   }
 
@@ -172,6 +190,38 @@ public struct MegatronArguments {
     let all = values["add_bias_linear"] == .bool(true)
     if biases.output != all { values["isthmus_attention_output_bias"] = .bool(biases.output) }
     if all, !biases.input { values["isthmus_query_key_value_bias"] = .bool(false) }
+  }
+
+  /// A layer, and the layers it arranges.
+  private mutating func describe(_ layer: any Layer) {
+    layer.describe(in: &self)
+    for inner in layer.inner { describe(inner) }
+  }
+
+  /// Factors that Megatron-Core does not know, and layers that do not turn queries and keys.
+  private mutating func describeScales() {
+    if residualScales.contains(where: { $0 != 1 }) {
+      let first = residualScales[0]
+      values["isthmus_residual_scale"] =
+        residualScales.allSatisfy { $0 == first }
+        ? .number(first) : .array(residualScales.map(JSON.number))
+    }
+    if !inputScales.isEmpty {
+      values["isthmus_input_scales"] = .array(inputScales.sorted().map(JSON.number))
+    }
+    if let scale = blueprint.logitScale { values["isthmus_logit_scale"] = .number(scale) }
+    if blueprint.normalizesHead { values["isthmus_normalized_head"] = .bool(true) }
+    if blueprint.frame.names.headBias != nil { values["isthmus_output_bias"] = .bool(true) }
+    if blueprint.frame.names.positions != nil {
+      values["position_embedding_type"] = .string("learned_absolute")
+    }
+    if let chunk = chunks.compactMap({ $0 }).first {
+      values["isthmus_attention_chunk"] = .integer(chunk)
+    }
+    let turning = rotaries.compactMap { $0 }
+    if turning.count < rotaries.count, !turning.isEmpty, provider != .hybrid {
+      values["no_rope_freq"] = .array(rotaries.map { .integer($0 == nil ? 1 : 0) })
+    }
   }
 
   private mutating func describeWindows() {
@@ -288,6 +338,12 @@ extension MegatronArguments {
     values["isthmus_rope_scaling"] = .object(object)
   }
 
+  /// What a gated layer's halves are cut at, and what the gated one is raised by.
+  mutating func describe(limit: Double?, offset: Double) {
+    if let limit { values["activation_func_clamp_value"] = .number(limit) }
+    if offset != 0 { values["glu_linear_offset"] = .number(offset) }
+  }
+
   /// What an activation is called.
   mutating func describe(_ activation: Activation, isGated: Bool) {
     let name =
@@ -297,6 +353,7 @@ extension MegatronArguments {
       case .geluTanh: "megatron.core.activations.fast_gelu"
       case .relu: "torch.nn.functional.relu"
       case .squaredReLU: "megatron.core.activations.squared_relu"
+      case .quickGelu: "megatron.core.activations.quick_gelu"
       }
     values["activation_func"] = .object(
       JSONObject(["_call_": .bool(false), "_target_": .string(name)]))
