@@ -21,18 +21,6 @@ public enum Layout: Hashable, Sendable {
   /// The parts one after the other, each stored [columns, rows] (GPT-2's Conv1D).
   public static func conv1D(_ rows: Int...) -> Layout { concatenated(rows).transposed() }
 
-  /// One part in which the rows of each matrix alternate: gate, up, gate, up … to [gates; ups].
-  ///
-  /// - Parameters:
-  ///   - rows: the rows of a half.
-  ///   - matrices: how many matrices lie one after the other.
-  public static func alternating(_ rows: Int, matrices: Int = 1) -> Layout {
-    .rows(
-      (0..<2 * matrices).map { half in
-        Segment(part: 0, first: half / 2 * 2 * rows + half % 2, count: rows, stride: 2)
-      })
-  }
-
   /// The same rows out of parts that hold their matrices transposed.
   ///
   /// - Parameter stack: how many matrices each part holds.

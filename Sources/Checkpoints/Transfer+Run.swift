@@ -18,8 +18,7 @@ extension Transfer {
 
   /// The bytes a worker makes at a time of a matrix that it turns.
   ///
-  /// The strip decides how long the pieces are that are read of each row. Turning 2 GB in strips of
-  /// TODO
+  /// The strip decides how long the pieces are that are read of each row.
   static let strip = 8 << 20
 
   /// The most memory `workers` workers use for their buffers.

@@ -53,7 +53,7 @@ struct PackingTests {
   @Test func gatesAndUpsThatAlternateInColumnsOfTransposedExpertsPartAndComeBack() throws {
     // GPT-OSS: the part is [experts 2, columns 3, 2 · inner 4]; packed is [2, 4, 3], gates first.
     try withRuns(Array(0..<24)) { part in
-      let layout = Layout.alternating(2, matrices: 2).transposed(stack: 2)
+      let layout = Layout.alternating(inner: 2, matrices: 2).transposed(stack: 2)
       let packed = layout.pack([part], rowBytes: 3, dtype: .uint8)
       let fused = try bytes(packed)
       #expect(
