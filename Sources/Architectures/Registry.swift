@@ -9,6 +9,7 @@ public enum Registry {
     Falcon.self,
     Gemma2.self,
     GPTNeoX.self,
+    GptOss.self,
     Llama.self,
     Mistral.self,
     Mixtral.self,
