@@ -10,6 +10,7 @@ public enum Registry {
     Gemma2.self,
     GPTNeoX.self,
     Llama.self,
+    Mamba2.self,
     Mistral.self,
     Mixtral.self,
     NemotronH.self,

@@ -50,7 +50,7 @@ struct StoredTensors: Sendable {
         })
       {
         coverage.missing += missingPredictors
-      } else {
+      } else if blueprint.predictors.contains(where: \.isStated) {
         notes.append("The checkpoint has no multi-token predictors; exported without.")
       }
     }

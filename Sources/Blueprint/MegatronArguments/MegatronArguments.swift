@@ -98,7 +98,7 @@ public struct MegatronArguments {
     let frame = blueprint.frame
     values["hf_model_id"] = source.map(JSON.string) ?? .null
     values["hidden_size"] = .integer(frame.width)
-    values["num_layers"] = .integer(frame.depth)
+    values["num_layers"] = .integer(blueprint.stackDepth)
     values["vocab_size"] = .integer(frame.vocabulary)
     values["share_embeddings_and_output_weights"] = .bool(frame.isTied)
     if let positions = frame.positions { values["seq_length"] = .integer(positions) }
@@ -126,7 +126,7 @@ public struct MegatronArguments {
   private mutating func describeFreshWeights() {
     let deviation = blueprint.frame.initialDeviation
     // A hybrid's block adds to the residual once, others twice.
-    let additions = Double(blueprint.frame.depth) * (provider == .hybrid ? 1 : 2)
+    let additions = Double(blueprint.stackDepth) * (provider == .hybrid ? 1 : 2)
     func normal(_ deviation: Double) -> JSON {
       .object(
         JSONObject([
