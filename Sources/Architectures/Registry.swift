@@ -5,8 +5,10 @@ import JSON
 public enum Registry {
   /// One line each, sorted.
   public static let all: [any Architecture.Type] = [
+    Bamba.self,
     DeepseekV3.self,
     Falcon.self,
+    FalconH1.self,
     Gemma2.self,
     GPTNeoX.self,
     Llama.self,

@@ -13,6 +13,8 @@ public struct MegatronArguments {
     case capped
     case latent
     case hybrid
+    /// Attention and a Mamba layer beside it.
+    case sideBySide
 
     /// Its name in Python.
     var target: String {
@@ -22,6 +24,7 @@ public struct MegatronArguments {
       case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
       case .latent: models + "mla_provider.MLAModelProvider"
       case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
+      case .sideBySide: models + "falcon_h1.falconh1_provider.FalconH1ModelProvider"
       }
     }
   }
@@ -50,7 +53,7 @@ public struct MegatronArguments {
   public var denseSizes: [Int] = []
   public var expertSizes: [Int] = []
 
-  private let blueprint: Blueprint
+  let blueprint: Blueprint
 
   /// Asks every layer of a blueprint.
   ///
@@ -68,7 +71,7 @@ public struct MegatronArguments {
     for block in blueprint.blocks {
       for layer in block.layers { describe(layer) }
     }
-    if blueprint.isHybrid {
+    if blueprint.isHybrid, !blueprint.hasMambaBeside {
       provider = .hybrid
       values["is_hybrid_model"] = .bool(true)
       values["hybrid_layer_pattern"] = .string(pattern)
@@ -80,6 +83,7 @@ public struct MegatronArguments {
     describeWindows()
     describeScales()
     describePrecision(dtype, sizes)
+    if blueprint.hasMambaBeside { describeSideBySide() }
   }
 
   /// The section, its keys sorted as Bridge sorts them.
