@@ -5,12 +5,15 @@ import JSON
 public enum Registry {
   /// One line each, sorted.
   public static let all: [any Architecture.Type] = [
+    Bamba.self,
     DeepseekV3.self,
     Falcon.self,
+    FalconH1.self,
     Gemma2.self,
     GPTNeoX.self,
     GptOss.self,
     Llama.self,
+    Mamba2.self,
     Mistral.self,
     Mixtral.self,
     NemotronH.self,
