@@ -11,6 +11,7 @@ public enum Registry {
     FalconH1.self,
     Gemma2.self,
     GPTNeoX.self,
+    GptOss.self,
     Llama.self,
     Mamba2.self,
     Mistral.self,
