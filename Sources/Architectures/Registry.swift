@@ -5,18 +5,37 @@ import JSON
 public enum Registry {
   /// One line each, sorted.
   public static let all: [any Architecture.Type] = [
+    Apertus.self,
+    Aquila.self,
     DeepseekV3.self,
+    Exaone.self,
+    Exaone4.self,
     Falcon.self,
+    Gemma.self,
     Gemma2.self,
+    Gemma3.self,
+    Glm.self,
+    Glm4.self,
     GPTNeoX.self,
+    GritLM.self,
+    HunYuanDense.self,
+    InternLM.self,
+    InternLM2.self,
+    InternLM3.self,
+    Jais2.self,
     Llama.self,
+    Ministral3.self,
     Mistral.self,
     Mixtral.self,
+    Nemotron.self,
     NemotronH.self,
+    Orion.self,
     Phi3.self,
     Qwen2.self,
     Qwen3.self,
     Qwen3Moe.self,
+    SeedOss.self,
+    SmolLM3.self,
   ]
 
   /// The architecture with this name in config.json's `architectures`.

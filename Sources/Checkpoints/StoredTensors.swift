@@ -166,6 +166,8 @@ extension MegatronPiece {
   ///
   /// - Parameter isBank: whether the first axis counts experts, so that rows run over two axes.
   func regions(_ rows: Range<Int>, isBank: Bool) -> [[Range<Int>]] {
+    // A tensor without axes is one row.
+    guard !shape.dimensions.isEmpty else { return [[]] }
     guard isBank else {
       return [[rows] + shape.dimensions.dropFirst().map { 0..<$0 }]
     }

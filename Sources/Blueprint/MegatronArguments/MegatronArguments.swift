@@ -296,6 +296,8 @@ extension MegatronArguments {
         [
           "factor": .number(factor), "original_max_position_embeddings": .integer(original),
         ])
+    case .stretchedBase(let alpha):
+      note("dynamic", ["alpha": .number(alpha)])
     case .yarn(let yarn):
       describe(yarn)
     case .long(let long):
@@ -354,7 +356,10 @@ extension MegatronArguments {
       case .relu: "torch.nn.functional.relu"
       case .squaredReLU: "megatron.core.activations.squared_relu"
       case .quickGelu: "megatron.core.activations.quick_gelu"
+      // Megatron-Core has none; the key below says what it is.
+      case .xIELU: "torch.nn.functional.silu"
       }
+    if activation == .xIELU { values["isthmus_activation_func"] = .string("xielu") }
     values["activation_func"] = .object(
       JSONObject(["_call_": .bool(false), "_target_": .string(name)]))
     values["gated_linear_unit"] = .bool(isGated)
