@@ -19,6 +19,7 @@ public enum Registry {
     Glm.self,
     Glm4.self,
     GPTNeoX.self,
+    GptOss.self,
     GritLM.self,
     HunYuanDense.self,
     InternLM.self,

@@ -104,7 +104,8 @@ extension MegatronArguments {
     }
     values["cp_comm_type"] = .string("a2a")
     if windows.contains(where: { $0 == nil }) {
-      values["window_attn_skip_freq"] = .array(windows.map { .integer($0 == nil ? 0 : 1) })
+      values["window_attn_skip_freq"] =
+        windowPeriod.map { .integer($0) } ?? .array(windows.map { .integer($0 == nil ? 0 : 1) })
     }
   }
 }

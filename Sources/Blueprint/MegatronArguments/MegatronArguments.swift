@@ -350,6 +350,8 @@ extension MegatronArguments {
       case .geluTanh: "megatron.core.activations.fast_gelu"
       case .relu: "torch.nn.functional.relu"
       case .squaredReLU: "megatron.core.activations.squared_relu"
+      // The gated one that Megatron-Core knows to clamp.
+      case .quickGelu where isGated: "megatron.core.fusions.fused_bias_geglu.quick_gelu"
       case .quickGelu: "megatron.core.activations.quick_gelu"
       // Megatron-Core has none; the key below says what it is.
       case .xIELU: "torch.nn.functional.silu"
