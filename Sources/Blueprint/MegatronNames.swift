@@ -173,6 +173,7 @@ public struct MegatronNames: Sendable {
     case .keyValueUp: ["self_attention.linear_kv_up_proj.weight"]
     case .fc1(let kind): ["mlp.linear_fc1.\(kind.rawValue)"]
     case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
+    case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
     case .expertFC1(let kind): ["mlp.experts.experts.linear_fc1.\(kind.rawValue)"]
