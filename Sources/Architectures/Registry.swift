@@ -17,6 +17,8 @@ public enum Registry {
     Qwen2.self,
     Qwen3.self,
     Qwen3Moe.self,
+    StableLM.self,
+    Starcoder2.self,
   ]
 
   /// The architecture with this name in config.json's `architectures`.
