@@ -27,7 +27,8 @@ public enum Starcoder2: Architecture {
       down: "mlp.c_proj", bias: bias)
     func norm(_ name: String) -> Norm { Norm(width, eps: eps, name, .layer(bias: true)) }
 
-    return Blueprint(try config.frame(isTied: true), final: norm("model.norm")) { [attention] _ in
+    return Blueprint(try config.frame(isTied: true, deviation: 0.018042), final: norm("model.norm"))
+    { [attention] _ in
       Residual(norm("input_layernorm"), attention)
       Residual(norm("post_attention_layernorm"), mlp)
     }

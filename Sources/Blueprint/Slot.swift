@@ -111,6 +111,9 @@ public enum Role: Hashable, Sendable {
 
   case fc1(Kind)
   case fc2(Kind)
+  /// The one matrix in the place of attention or of a feed-forward layer.
+  case attentionMap
+  case mlpMap
 
   case router(Kind)
   case routerCorrection
@@ -149,6 +152,8 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  case beforeAttentionMap
+  case beforeMLPMap
   /// Before an attention and an MLP that work side by side on the same normed input.
   case beforeBoth
   case afterAttention

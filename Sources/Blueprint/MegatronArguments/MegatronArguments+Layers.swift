@@ -31,6 +31,7 @@ extension Attention {
     arguments.rotaries.append(rotary)
     if let rotary {
       arguments.describe(rotary, headSize: headSize)
+      if rotary.isInterleaved { arguments.values["rotary_interleaved"] = .bool(true) }
     } else if arguments.rotaries.allSatisfy({ $0 == nil }) {
       arguments.values["position_embedding_type"] = .string("none")
     }
@@ -38,6 +39,7 @@ extension Attention {
 
   private func describeWhatIsRare(in arguments: inout MegatronArguments) {
     arguments.chunks.append(chunk)
+    arguments.sparsities.append(sparsity)
     if let headNorms {
       if headNorms.kind == .rmsWithoutWeight { arguments.values["qk_l2_norm"] = .bool(true) }
       switch headNorms.reach {
@@ -84,7 +86,6 @@ extension LatentAttention {
     values["isthmus_latent_layernorm_epsilon"] = .number(eps)
     values["rotary_scaling_factor"] = .number(1)
     values["mscale_all_dim"] = .number(1)
-    if !rotary.isInterleaved { values["isthmus_rotary_halves"] = .bool(true) }
     if case .yarn(let yarn) = rotary.scaling {
       values["rotary_scaling_factor"] = .number(yarn.factor)
       values["original_max_position_embeddings"] = .integer(yarn.original)

@@ -13,6 +13,8 @@ public struct MegatronArguments {
     case capped
     case latent
     case hybrid
+    /// Blocks that differ from each other.
+    case heterogeneous
 
     /// Its name in Python.
     var target: String {
@@ -22,6 +24,8 @@ public struct MegatronArguments {
       case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
       case .latent: models + "mla_provider.MLAModelProvider"
       case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
+      case .heterogeneous:
+        models + "llama_nemotron.llama_nemotron_provider.LlamaNemotronHeterogeneousProvider"
       }
     }
   }
@@ -38,6 +42,7 @@ public struct MegatronArguments {
   /// The window, the chunk and the rotation of each attention.
   public var windows: [Int?] = []
   public var chunks: [Int?] = []
+  public var sparsities: [BlockSparsity?] = []
   public var rotaries: [Rotary?] = []
   /// The factors on what layers add to the residual, and the different ones on their inputs.
   public var residualScales: [Double] = []
@@ -50,7 +55,7 @@ public struct MegatronArguments {
   public var denseSizes: [Int] = []
   public var expertSizes: [Int] = []
 
-  private let blueprint: Blueprint
+  let blueprint: Blueprint
 
   /// Asks every layer of a blueprint.
   ///
@@ -76,6 +81,8 @@ public struct MegatronArguments {
     describeFrame(source: source)
     describeNorms()
     describeFeedForward()
+    describeDifferingBlocks()
+    describeRareFacts()
     describeBiases()
     describeWindows()
     describeScales()
