@@ -31,16 +31,16 @@ extension Blueprint {
     var counts = Counts()
     for layer in blocks.flatMap(\.layers) {
       let slots = layer.slots
-      let size = slots.reduce(0) { $0 + $1.shape.count }
+      let size = slots.reduce(0) { $0 + $1.parameters }
       counts.parameters += size
       counts.active += size
       if let experts = layer.leaves.lazy.compactMap({ $0 as? Experts }).first {
-        let bank = slots.reduce(0) { $0 + ($1.split.isExpert ? $1.shape.count : 0) }
+        let bank = slots.reduce(0) { $0 + ($1.split.isExpert ? $1.parameters : 0) }
         counts.active -= bank / experts.count * (experts.count - experts.router.perToken)
       }
     }
     for placed in surroundingSlots {
-      let size = placed.slot.shape.count
+      let size = placed.slot.parameters
       counts.parameters += size
       if placed.isPredictor { counts.predictors += size } else { counts.active += size }
     }

@@ -6,12 +6,29 @@
 public enum Layout: Hashable, Sendable {
   /// The packed rows in order. Together the segments take every row of every part exactly once.
   case rows([Segment])
-  /// The one part holds the transposed matrix (GPT-2's Conv1D).
-  case transposed
+  /// As `rows`, but parts hold their matrices transposed: each is a stack of `stack` matrices
+  /// [columns, rows], whose rows are numbered on from matrix to matrix.
+  case transposed([Segment], stack: Int)
+  /// No parts: every element has this value (a norm without weights, a bias of zeros). Megatron has
+  /// the tensor and Hugging Face has not, so an import writes it and an export leaves it out.
+  case filled(Double)
 
   /// The parts one after the other.
   public static func concatenated(_ rows: [Int]) -> Layout {
     .rows(rows.enumerated().map { Segment(part: $0.offset, first: 0, count: $0.element) })
+  }
+
+  /// The parts one after the other, each stored [columns, rows] (GPT-2's Conv1D).
+  public static func conv1D(_ rows: Int...) -> Layout { concatenated(rows).transposed() }
+
+  /// The same rows out of parts that hold their matrices transposed.
+  ///
+  /// - Parameter stack: how many matrices each part holds.
+  public func transposed(stack: Int = 1) -> Layout {
+    switch self {
+    case .rows(let segments), .transposed(let segments, _): .transposed(segments, stack: stack)
+    case .filled: self
+    }
   }
 }
 

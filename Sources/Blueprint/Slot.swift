@@ -30,6 +30,14 @@ public struct Slot: Hashable, Sendable {
     self.layout = layout ?? .concatenated(parts.map { $0.shape.count / max(1, width) })
   }
 
+  /// A tensor that Megatron has and Hugging Face has not, every element of one value.
+  public init(_ role: Role, _ shape: Shape, filledWith value: Double) {
+    self.init(role, [], shape: shape, layout: .filled(value))
+  }
+
+  /// The learned numbers that Hugging Face counts: none where there is no tensor for them.
+  public var parameters: Int { parts.isEmpty ? 0 : shape.count }
+
   /// The elements of one row; an expert bank's rows are those of its matrices.
   public var rowWidth: Int { Slot.rowWidth(shape, split) }
 

@@ -11,6 +11,8 @@ public enum ConversionError: Error, Sendable {
   case unequalDuplicate(tensor: String, original: String, file: String)
   /// Tensors that are parts of one have different types.
   case mixedTypes(tensors: [String], types: [DType])
+  /// A tensor that Hugging Face has not because all its values are one, and they no longer are.
+  case notConstant(key: String, folder: String)
   case notConvertible(tensor: String, from: DType, to: DType)
   case notDivisible(what: String, size: Int, by: Int, option: String)
   case missingConfiguration(folder: String)
@@ -45,6 +47,9 @@ extension ConversionError: CustomStringConvertible {
       "These tensors are parts of one but have different types: "
         + zip(tensors, types).map { "\($0) \($1.rawValue)" }.joined(separator: ", ")
         + ". Convert the source to one type first."
+    case .notConstant(let key, let folder):
+      "\(folder): \(key) was changed by training, but the model's class has no tensor for it: it takes "
+        + "every value to be the same constant. An export would lose it; --not-strict exports without."
     case .notConvertible(let tensor, let from, let to):
       "\(tensor) is \(from.rawValue), which cannot be converted to \(to.rawValue)."
     case .notDivisible(let what, let size, let by, let option):

@@ -207,17 +207,20 @@ private struct ExportBuilder {
       transfer.tasks.append(
         .init(
           name: entry.name, file: index, offset: file.header.dataOffset + entry.range.lowerBound,
-          count: entry.shape.count, source: source.dtype, target: entry.dtype, runs: source.runs))
+          count: entry.shape.count, source: source.dtype, target: entry.dtype, work: source.work,
+          runs: source.runs))
     }
   }
 
   private func source(
     _ entry: TensorEntry
-  ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns) {
+  ) throws -> (dtype: DType, work: TransferWork, runs: @Sendable () throws -> ByteRuns) {
     if let origin = stored.origins[entry.name] {
-      return (origin.slot.dtype, { try origin.slot.runs(part: origin.part) })
+      return (
+        origin.slot.dtype, origin.slot.slot.layout.work, { try origin.slot.runs(part: origin.part) }
+      )
     }
-    if let other = besides(entry.name) { return (other.entry.dtype, other.runs) }
+    if let other = besides(entry.name) { return (other.entry.dtype, .copying, other.runs) }
     throw ConversionError.coverage(Coverage(missing: [entry.name]), in: model.folder)
   }
 }

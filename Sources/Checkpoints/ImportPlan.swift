@@ -75,6 +75,8 @@ private struct ImportBuilder {
   }
 
   private let slots: [PlacedSlot]
+  /// The type of what Hugging Face has no tensor for: that of most of the source.
+  private lazy var filledType = mainSourceType
 
   init(
     weights: ShardedFolder, blueprint: Blueprint, options: ConversionOptions, absent: Set<String>
@@ -135,7 +137,8 @@ private struct ImportBuilder {
     }
   }
 
-  private func sourceType(_ slot: Slot) throws -> DType {
+  private mutating func sourceType(_ slot: Slot) throws -> DType {
+    if slot.parts.isEmpty { return filledType }
     let types = slot.parts.compactMap { weights[$0.name]?.dtype }
     guard let first = types.first, types.allSatisfy({ $0 == first }) else {
       throw ConversionError.mixedTypes(tensors: slot.parts.map(\.name), types: types)
@@ -146,7 +149,8 @@ private struct ImportBuilder {
   private func targetType(_ slot: Slot, _ source: DType) throws -> DType {
     let target = slot.isFloat32 ? .float32 : options.dtype ?? source
     guard target == source || source.isFloat && target.isFloat, !source.isSubByte else {
-      throw ConversionError.notConvertible(tensor: slot.parts[0].name, from: source, to: target)
+      throw ConversionError.notConvertible(
+        tensor: slot.parts.first?.name ?? "", from: source, to: target)
     }
     return target
   }
@@ -202,7 +206,7 @@ private struct ImportBuilder {
         .init(
           name: chunk.key, file: fileIndex[item.file] ?? 0, offset: item.offset,
           count: shard.sizes.count, source: chunk.source, target: chunk.target,
-          archive: shard.sizes
+          archive: shard.sizes, work: slot.layout.work
         ) { try source.runs(rows: shard.rows, columns: shard.columns) })
     }
     let files = MegatronRunFiles(
@@ -211,6 +215,16 @@ private struct ImportBuilder {
     transfer.after.append((path: "\(folder)/.metadata", bytes: layout.encodedMetadata()))
     try files.addPointers(to: &transfer, folder: folder)
     return transfer
+  }
+
+  /// The type of most of the source.
+  private var mainSourceType: DType {
+    var elements: [DType: Int] = [:]
+    for location in weights.tensors.values where location.entry.dtype.isFloat {
+      elements[location.entry.dtype, default: 0] += location.entry.shape.count
+    }
+    return elements.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
+      ?? .bfloat16
   }
 
   /// The type of most of the model.
@@ -231,9 +245,9 @@ struct PackedSource: Sendable {
   func runs(rows: Range<Int>, columns: Range<Int>?) throws -> ByteRuns {
     let rowBytes = slot.rowWidth * dtype.byteWidth
     let filled = rows.clamped(to: 0..<slot.rows)
-    var packed = try slot.layout.pack(
-      rows: filled, rowBytes: rowBytes, elementSize: dtype.byteWidth
-    ) { part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name) }
+    var packed = try slot.layout.pack(rows: filled, rowBytes: rowBytes, dtype: dtype) {
+      part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name)
+    }
     packed.append(.zeros((rows.count - filled.count) * rowBytes))
     guard let columns else { return packed }
     let width = dtype.byteWidth

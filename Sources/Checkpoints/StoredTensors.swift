@@ -16,6 +16,10 @@ struct StoredTensors: Sendable {
   /// Every name the blueprint has, given or not.
   private(set) var known: Set<String> = []
   private(set) var origins: [String: Origin] = [:]
+  /// Keys that Hugging Face has no tensor for, and whose values are not the one they should be.
+  private(set) var changed: [String] = []
+  /// Keys that Hugging Face has no tensor for, and whose values are as they should be.
+  private(set) var constants: Set<String> = []
   private(set) var notes: [String] = []
 
   init(_ blueprint: Blueprint, _ checkpoint: MegatronModel, isStrict: Bool) throws {
@@ -26,6 +30,10 @@ struct StoredTensors: Sendable {
     for placed in blueprint.slots {
       let parts = placed.slot.parts.map(\.name)
       known.formUnion(parts)
+      if parts.isEmpty {
+        used.formUnion(try addConstant(placed, in: checkpoint, megatron))
+        continue
+      }
       guard let slot = try StoredSlot.find(placed, in: checkpoint, megatron) else {
         let gap = StoredSlot.gap(placed, in: checkpoint, megatron)
         used.formUnion(gap.present)
@@ -44,11 +52,10 @@ struct StoredTensors: Sendable {
       }
     }
     if !missingPredictors.isEmpty {
-      if origins.isEmpty
-        || blueprint.slots.contains(where: {
-          $0.isPredictor && origins[$0.slot.parts[0].name] != nil
-        })
-      {
+      let hasSome = blueprint.slots.contains { placed in
+        placed.isPredictor && placed.slot.parts.contains { origins[$0.name] != nil }
+      }
+      if origins.isEmpty || hasSome {
         coverage.missing += missingPredictors
       } else {
         notes.append("The checkpoint has no multi-token predictors; exported without.")
@@ -61,11 +68,31 @@ struct StoredTensors: Sendable {
     if isStrict, !coverage.isComplete {
       throw ConversionError.coverage(coverage, in: checkpoint.folder)
     }
+    changed = changed.uniqued()
+    constants.subtract(changed)
+    if isStrict, let key = changed.first {
+      throw ConversionError.notConstant(key: key, folder: checkpoint.folder)
+    }
+    notes += changed.map { "Hugging Face has no tensor for its new values, left out: \($0)" }
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
     notes += coverage.extra.map { "Not known, left out: \($0)" }
     known.formUnion(blueprint.duplicates.keys)
     for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
+  }
+}
+
+extension StoredTensors {
+  /// Looks at a slot that Hugging Face has no tensor for; returns its keys.
+  ///
+  /// A checkpoint may do without it: its values are known.
+  private mutating func addConstant(
+    _ placed: PlacedSlot, in checkpoint: MegatronModel, _ names: MegatronNames
+  ) throws -> [String] {
+    guard let found = try StoredSlot.find(placed, in: checkpoint, names) else { return [] }
+    let keys = found.pieces.map(\.piece.key)
+    if try found.isFilled() { constants.formUnion(keys) } else { changed += keys }
+    return keys
   }
 }
 
@@ -131,9 +158,18 @@ struct StoredSlot: Sendable {
   /// The bytes of one Hugging Face tensor.
   func runs(part: Int) throws -> ByteRuns {
     let rowBytes = slot.rowWidth * dtype.byteWidth
-    return try slot.layout.unpack(
-      part: part, rows: slot.rows, rowBytes: rowBytes, elementSize: dtype.byteWidth
-    ) { range throws(MegatronError) in try packed(range) }
+    return try slot.layout.unpack(part: part, rowBytes: rowBytes, dtype: dtype) {
+      range throws(MegatronError) in try packed(range)
+    }
+  }
+
+  /// Whether every element has the value that the layout fills the slot with; true of other layouts.
+  func isFilled() throws -> Bool {
+    guard case .filled(let value) = slot.layout else { return true }
+    let stored = try packed(0..<slot.rows)
+    guard dtype.isFloat else { return false }
+    let expected = ByteRuns(repeating: value, count: slot.shape.count, dtype: dtype)
+    return try TensorComparison.areEqual(stored, expected)
   }
 
   /// The bytes of a range of packed rows.

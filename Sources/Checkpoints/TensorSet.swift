@@ -142,6 +142,8 @@ extension TensorSet {
     if let carried = try SourceRecord.read(from: model.folder)?.carried {
       found += TensorSet(carried).tensors
     }
+    // Constants that have changed are nothing a Hugging Face model could hold.
+    used.formUnion(stored.constants)
     unused = model.tensors.keys.filter { !used.contains($0) }.sorted()
     self.init(found)
   }

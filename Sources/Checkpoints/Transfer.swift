@@ -1,5 +1,20 @@
+import Blueprint
 import Synchronization
 import Tensors
+
+/// How a task comes by its bytes, which decides what buffers it needs.
+public enum TransferWork: Int, Comparable, Sendable {
+  /// They are copied from where they lie.
+  case copying
+  /// They are computed, from bytes a little at a time.
+  case computing
+  /// They are matrices turned, which are read strip by strip.
+  case turning
+
+  public static func < (left: TransferWork, right: TransferWork) -> Bool {
+    left.rawValue < right.rawValue
+  }
+}
 
 /// Everything one conversion writes: the files, and how each stretch of them is filled.
 ///
@@ -21,10 +36,12 @@ public struct Transfer: Sendable {
     public var runs: @Sendable () throws -> ByteRuns
     /// The shape in the archive around the data in a `.distcp` file; `nil` writes the bare data.
     public var archive: Shape?
+    public var work: TransferWork
 
     public init(
       name: String, file: Int, offset: Int, count: Int, source: DType, target: DType,
-      archive: Shape? = nil, runs: @escaping @Sendable () throws -> ByteRuns
+      archive: Shape? = nil, work: TransferWork = .copying,
+      runs: @escaping @Sendable () throws -> ByteRuns
     ) {
       self.name = name
       self.file = file
@@ -33,6 +50,7 @@ public struct Transfer: Sendable {
       self.source = source
       self.target = target
       self.archive = archive
+      self.work = work
       self.runs = runs
     }
 
@@ -102,4 +120,15 @@ public final class TransferProgress: Sendable {
   public var isCancelled: Bool { stop.load(ordering: .relaxed) }
 
   func add(_ count: Int) { written.add(count, ordering: .relaxed) }
+}
+
+extension Layout {
+  /// What it takes to rearrange a tensor so.
+  var work: TransferWork {
+    switch self {
+    case .rows(let segments): segments.allSatisfy { $0.stride == 1 } ? .copying : .computing
+    case .transposed: .turning
+    case .filled: .computing
+    }
+  }
 }

@@ -20,7 +20,7 @@ struct Conversion {
 
   /// Carries the conversion out, or prints what it would do, and reports.
   func run(_ options: DestinationOptions, _ run: RunOptions) throws {
-    let workers = try run.workerCount(memory: Transfer.memory)
+    let workers = try run.workerCount(memory: transfer.memory)
     let target = Folder.absolute(destination)
     try requireSourcesSafe(target)
     if options.isDryRun {
@@ -91,7 +91,7 @@ struct Conversion {
       "sources": sources.json, "destination": .string(target), "tensors": .integer(tensors),
       "tensorBytes": .integer(transfer.tensorBytes), "files": .integer(fileCount),
       "bytes": .integer(transfer.totalBytes), "workers": .integer(workers),
-      "bufferBytes": .integer(Transfer.memory(workers: workers)),
+      "bufferBytes": .integer(transfer.memory(workers: workers)),
     ])
   }
 
@@ -117,7 +117,7 @@ struct Conversion {
         ("to write", "\(Format.bytes(transfer.totalBytes)) in \(Format.count(fileCount, "file"))"),
         (
           "memory",
-          "\(Format.bytes(Transfer.memory(workers: workers))) for the buffers of "
+          "\(Format.bytes(transfer.memory(workers: workers))) for the buffers of "
             + Format.count(workers, "worker")
         ),
         (

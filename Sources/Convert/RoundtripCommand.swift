@@ -40,13 +40,13 @@ struct RoundtripCommand: ParsableCommand, ReportsJSON {
 
   func run() throws {
     try layout.requireWritable()
-    let workers = try running.workerCount(memory: Transfer.memory)
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
     var options = ConversionOptions()
     options.isStrict = !tensors.isLenient
     options.sizes = layout.sizes
     let plan = try ImportPlan(source, options)
+    let workers = try running.workerCount(memory: plan.transfer.memory)
     let place = Folder.absolute(workFolder ?? Environment.temporaryFolder)
     // The way back is as large as the model itself.
     let needed = 2 * plan.transfer.totalBytes
@@ -96,7 +96,7 @@ struct RoundtripCommand: ParsableCommand, ReportsJSON {
     _ source: HuggingFaceModel, _ plan: ImportPlan, place: String, needed: Int, workers: Int
   ) {
     let free = Folder.freeBytes(Folder.existingAncestor(place))
-    let memory = Transfer.memory(workers: workers)
+    let memory = plan.transfer.memory(workers: workers)
     let tensors = source.weights?.tensors.count ?? 0
     if running.json {
       Report.print(

@@ -7,6 +7,11 @@ import Glibc
 public final class ByteBuffer {
   public let capacity: Int
   let memory: UnsafeMutableRawBufferPointer
+  /// Where computed values are made from others; computed ones among those have its own scratch.
+  private(set) lazy var scratch = ByteBuffer(capacity: Self.scratchSize)
+
+  /// Small enough to stay in the second cache.
+  public static let scratchSize = 256 << 10
 
   public init(capacity: Int) {
     self.capacity = capacity
@@ -40,16 +45,23 @@ public final class ByteBuffer {
     var last: InputFile?
     var seen: Set<ObjectIdentifier> = []
     for run in runs.runs {
-      guard let file = run.file, file !== last else { continue }
+      guard case .file(let file) = run.origin, file !== last else { continue }
       last = file
       if seen.insert(ObjectIdentifier(file)).inserted { try file.requireWhole() }
     }
   }
 
   private func fill(_ target: UnsafeMutableRawBufferPointer, from run: ByteRun) throws(FileError) {
-    guard let file = run.file else {
+    let file: InputFile
+    switch run.origin {
+    case .zeros:
       target.initializeMemory(as: UInt8.self, repeating: 0)
       return
+    case .computed(let values):
+      try values.fill(target, run, scratch: scratch)
+      return
+    case .file(let found):
+      file = found
     }
     if run.count == 1, run.length >= Self.longRun {
       try file.read(run.offset..<run.offset + run.length, into: target)

@@ -1,7 +1,23 @@
-/// Where a stretch of bytes comes from: pieces of equal length, evenly spaced in a file, or zeros.
+/// Where a stretch of bytes comes from: pieces of equal length, evenly spaced in a file or in values
+/// that are computed on the way, or zeros.
 public struct ByteRun: Sendable {
-  /// The file, or `nil` for zeros.
-  public var file: InputFile?
+  enum Origin: Sendable {
+    case zeros
+    case file(InputFile)
+    case computed(any ComputedBytes)
+
+    /// Whether positions in both mean the same bytes.
+    func isSame(_ other: Origin) -> Bool {
+      switch (self, other) {
+      case (.zeros, .zeros): true
+      case (.file(let left), .file(let right)): left === right
+      case (.computed(let left), .computed(let right)): left === right
+      default: false
+      }
+    }
+  }
+
+  var origin: Origin
   /// The first byte of the first piece.
   public var offset: Int
   /// The bytes in one piece.
@@ -11,8 +27,12 @@ public struct ByteRun: Sendable {
   /// The bytes from the start of one piece to the start of the next.
   public var stride: Int
 
-  public init(file: InputFile?, offset: Int, length: Int, count: Int = 1, stride: Int = 0) {
-    self.file = file
+  public init(file: InputFile, offset: Int, length: Int, count: Int = 1, stride: Int = 0) {
+    self.init(.file(file), offset: offset, length: length, count: count, stride: stride)
+  }
+
+  init(_ origin: Origin, offset: Int, length: Int, count: Int = 1, stride: Int = 0) {
+    self.origin = origin
     self.offset = offset
     // Pieces that touch are one piece: long runs are what the kernel copies cheaply.
     let merges = count > 1 && stride == length
@@ -22,7 +42,12 @@ public struct ByteRun: Sendable {
   }
 
   public static func zeros(_ length: Int) -> ByteRun {
-    ByteRun(file: nil, offset: 0, length: length)
+    ByteRun(.zeros, offset: 0, length: length)
+  }
+
+  /// Pieces of the same file or values as this run's.
+  public func moved(to offset: Int, length: Int, count: Int = 1, stride: Int = 0) -> ByteRun {
+    ByteRun(origin, offset: offset, length: length, count: count, stride: stride)
   }
 
   public var byteCount: Int { length * count }
@@ -31,7 +56,8 @@ public struct ByteRun: Sendable {
 /// A tensor's bytes as an ordered list of runs: the one currency of every conversion.
 ///
 /// A tensor in a file is one run. Packing, unpacking, cutting for a rank, gathering from chunks and
-/// padding are all list operations; bytes move once, when the list is finally written.
+/// padding are all list operations; bytes move once, when the list is finally written. What is no
+/// mere rearrangement of bytes is a run of `ComputedBytes`, which is cut and joined like any other.
 public struct ByteRuns: Sendable {
   public private(set) var runs: [ByteRun] = []
   /// The position of each run's first byte in the concatenation.
@@ -85,8 +111,8 @@ public struct ByteRuns: Sendable {
   public mutating func append(_ run: ByteRun) {
     guard run.byteCount > 0 else { return }
     byteCount += run.byteCount
-    if let last = runs.last, last.file === run.file, last.count == 1, run.count == 1,
-      last.file == nil || last.offset + last.length == run.offset
+    if let last = runs.last, last.count == 1, run.count == 1, last.origin.isSame(run.origin),
+      last.isZeros || last.offset + last.length == run.offset
     {
       runs[runs.count - 1].length += run.length
       return
@@ -120,9 +146,9 @@ public struct ByteRuns: Sendable {
     var result = ByteRuns()
     if runs.count == 1, runs[0].count == 1, count > 0 {
       result.append(
-        ByteRun(
-          file: runs[0].file, offset: runs[0].offset + first * rowBytes, length: rowBytes,
-          count: count, stride: stride * rowBytes))
+        runs[0].moved(
+          to: runs[0].offset + first * rowBytes, length: rowBytes, count: count,
+          stride: stride * rowBytes))
       return result
     }
     for index in 0..<count {
@@ -138,13 +164,21 @@ public struct ByteRuns: Sendable {
     let rows = byteCount / rowBytes
     var result = ByteRuns()
     for (run, start) in zip(runs, starts) {
-      if run.count == 1, run.file != nil, start % rowBytes == 0, run.length % rowBytes == 0 {
-        // Whole rows of one file: one strided run.
-        result.append(
-          ByteRun(
-            file: run.file, offset: run.offset + range.lowerBound, length: range.count,
-            count: run.length / rowBytes, stride: rowBytes))
-        continue
+      if !run.isZeros, start % rowBytes == 0 {
+        // Whole rows, one after the other or evenly spaced: one strided run.
+        if run.count == 1, run.length % rowBytes == 0 {
+          result.append(
+            run.moved(
+              to: run.offset + range.lowerBound, length: range.count,
+              count: run.length / rowBytes, stride: rowBytes))
+          continue
+        } else if run.length == rowBytes {
+          result.append(
+            run.moved(
+              to: run.offset + range.lowerBound, length: range.count, count: run.count,
+              stride: run.stride))
+          continue
+        }
       }
       // A run that does not hold whole rows: cut row by row, those that begin in it or reach into it.
       let from = start / rowBytes
@@ -170,14 +204,16 @@ public struct ByteRuns: Sendable {
 }
 
 extension ByteRun {
+  var isZeros: Bool { if case .zeros = origin { true } else { false } }
+
   /// Appends the bytes `range` of this run's concatenated pieces.
   fileprivate func appendSlice(_ range: Range<Int>, to result: inout ByteRuns) {
-    guard let file else {
+    if isZeros {
       result.append(.zeros(range.count))
       return
     }
     if count == 1 {
-      result.append(ByteRun(file: file, offset: offset + range.lowerBound, length: range.count))
+      result.append(moved(to: offset + range.lowerBound, length: range.count))
       return
     }
     var position = range.lowerBound
@@ -187,14 +223,11 @@ extension ByteRun {
       let whole = (range.upperBound - position) / length
       if inside == 0, whole > 0 {
         result.append(
-          ByteRun(
-            file: file, offset: offset + piece * stride, length: length, count: whole,
-            stride: stride))
+          moved(to: offset + piece * stride, length: length, count: whole, stride: stride))
         position += whole * length
       } else {
         let part = min(length - inside, range.upperBound - position)
-        result.append(
-          ByteRun(file: file, offset: offset + piece * stride + inside, length: part))
+        result.append(moved(to: offset + piece * stride + inside, length: part))
         position += part
       }
     }

@@ -1,43 +1,47 @@
 /// Conversions between the floating-point formats, with IEEE rounding to nearest, ties to even.
 extension ByteBuffer {
-  /// Converts `count` elements from the start of this buffer into the start of `target`.
+  /// Converts `count` elements of this buffer into the start of another one.
+  ///
+  /// - Parameter first: the first of the elements, counted from the start of this buffer.
   ///
   /// Both formats must be `isFloat`. Widening is exact; narrowing rounds once, also from float64.
   public func convert(
-    _ count: Int, from source: DType, to target: DType, into destination: ByteBuffer
+    _ count: Int, from source: DType, to target: DType, at first: Int = 0,
+    into destination: ByteBuffer
   ) {
     precondition(source.isFloat && target.isFloat)
-    precondition(count * source.byteWidth <= capacity)
+    precondition(first >= 0 && (first + count) * source.byteWidth <= capacity)
     precondition(count * target.byteWidth <= destination.capacity)
     switch source {
     case .bfloat16:
-      convert(count, to: target, into: destination) { (bits: UInt16) in
+      convert(first..<first + count, to: target, into: destination) { (bits: UInt16) in
         Double(Float(bitPattern: UInt32(bits) << 16))
       } narrow: { (bits: UInt16) in
         Float(bitPattern: UInt32(bits) << 16)
       }
     case .float16:
-      convert(count, to: target, into: destination) { (value: Float16) in
+      convert(first..<first + count, to: target, into: destination) { (value: Float16) in
         Double(value)
       } narrow: { (value: Float16) in
         Float(value)
       }
     case .float32:
-      convert(count, to: target, into: destination) { (value: Float) in
+      convert(first..<first + count, to: target, into: destination) { (value: Float) in
         Double(value)
       } narrow: { (value: Float) in
         value
       }
     default:
-      convertDoubles(count, to: target, into: destination)
+      convertDoubles(first..<first + count, to: target, into: destination)
     }
   }
 
   private func convert<Source: BitwiseCopyable>(
-    _ count: Int, to target: DType, into destination: ByteBuffer,
+    _ range: Range<Int>, to target: DType, into destination: ByteBuffer,
     widen: (Source) -> Double, narrow: (Source) -> Float
   ) {
-    let source = UnsafeRawBufferPointer(memory).assumingMemoryBound(to: Source.self)
+    let source = elements(range, as: Source.self)
+    let count = range.count
     switch target {
     case .bfloat16:
       let result = destination.memory.assumingMemoryBound(to: UInt16.self)
@@ -54,8 +58,18 @@ extension ByteBuffer {
     }
   }
 
-  private func convertDoubles(_ count: Int, to target: DType, into destination: ByteBuffer) {
-    let source = UnsafeRawBufferPointer(memory).assumingMemoryBound(to: Double.self)
+  private func elements<Element: BitwiseCopyable>(
+    _ range: Range<Int>, as _: Element.Type
+  ) -> UnsafeBufferPointer<Element> {
+    UnsafeBufferPointer(
+      rebasing: UnsafeRawBufferPointer(memory).assumingMemoryBound(to: Element.self)[range])
+  }
+
+  private func convertDoubles(
+    _ range: Range<Int>, to target: DType, into destination: ByteBuffer
+  ) {
+    let source = elements(range, as: Double.self)
+    let count = range.count
     switch target {
     case .bfloat16:
       let result = destination.memory.assumingMemoryBound(to: UInt16.self)

@@ -10,12 +10,12 @@ import Testing
 struct Case: CustomTestStringConvertible, Sendable {
   /// `hf/NAME` or `bridge/NAME`.
   var path: String
-  var folder: URL { Support.data(path + "/hf") }
+  var folder: URL { Support.model(path) }
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
   var testDescription: String { path }
 
   func configuration() throws -> JSONObject {
-    try readObject(folder.appending(path: "config.json"))
+    try readObject(Support.data(path + "/hf/config.json"))
   }
 
   func blueprint() throws -> Blueprint {

@@ -10,7 +10,13 @@ struct LayoutTests {
   func everyRowOfEveryPartIsTakenExactlyOnce(_ item: Case) throws {
     for placed in try item.blueprint().slots {
       let slot = placed.slot
-      guard case .rows(let segments) = slot.layout else { continue }
+      let segments: [Segment]
+      switch slot.layout {
+      case .rows(let found), .transposed(let found, _): segments = found
+      case .filled:
+        #expect(slot.parts.isEmpty, "\(slot.role)")
+        continue
+      }
       var taken = slot.parts.map { [Int](repeating: 0, count: $0.shape.count / slot.rowWidth) }
       for segment in segments {
         for index in 0..<segment.count {
@@ -26,17 +32,17 @@ struct LayoutTests {
   func unpackingWhatWasPackedGivesTheParts(_ item: Case) throws {
     var seen: Set<Layout> = []
     let slots = try item.blueprint().slots.map(\.slot)
-    for slot in slots where seen.insert(slot.layout).inserted {
+    for slot in slots where !slot.parts.isEmpty && seen.insert(slot.layout).inserted {
       try Support.withTemporaryFolder { folder in
         let rowBytes = slot.rowWidth * 2
         let parts = try slot.parts.enumerated().map { index, part in
           try bytes(count: part.shape.count * 2, seed: index, folder)
         }
-        let packed = slot.layout.pack(parts.map(\.runs), rowBytes: rowBytes, elementSize: 2)
+        let packed = slot.layout.pack(parts.map(\.runs), rowBytes: rowBytes, dtype: .bfloat16)
         #expect(packed.byteCount == slot.rows * rowBytes)
         for (index, part) in parts.enumerated() {
           let unpacked = slot.layout.unpack(
-            packed, part: index, rowBytes: rowBytes, elementSize: 2)
+            packed, part: index, rowBytes: rowBytes, dtype: .bfloat16)
           let buffer = ByteBuffer(capacity: unpacked.byteCount)
           try buffer.fill(unpacked)
           #expect(buffer.bytes(0..<unpacked.byteCount) == part.bytes, "\(slot.role)")

@@ -44,11 +44,45 @@ import Testing
       }
     }
 
+    /// Matrices of bytes out of a list, each turned.
+    mutating func turned() -> Modelled {
+      let item = list(depth: 1)
+      let (matrices, height) = (number(1...3), number(1...9))
+      let width = item.bytes.count / (matrices * height)
+      let size = matrices * height * width
+      return Modelled(
+        runs: item.runs.slice(0..<size)
+          .transposed(matrices: matrices, height: height, elementSize: 1),
+        bytes: (0..<size).map { place in
+          let (matrix, inside) = place.quotientAndRemainder(dividingBy: height * width)
+          let (column, row) = inside.quotientAndRemainder(dividingBy: height)
+          return item.bytes[(matrix * height + row) * width + column]
+        })
+    }
+
+    /// Two runs of rows out of a list, which alternate.
+    mutating func alternating() -> Modelled {
+      let item = list(depth: 1)
+      let rowBytes = number(1...5)
+      let half = item.bytes.count / (2 * rowBytes)
+      return Modelled(
+        runs: item.runs.spread(
+          [
+            .init(source: 0, first: 0, count: half, stride: 2),
+            .init(source: half, first: 1, count: half, stride: 2),
+          ], rowBytes: rowBytes),
+        bytes: (0..<2 * half).flatMap { row in
+          let source = row % 2 * half + row / 2
+          return item.bytes[source * rowBytes..<(source + 1) * rowBytes]
+        })
+    }
+
     /// A few runs one after the other.
-    mutating func list() -> Modelled {
+    mutating func list(depth: Int = 0) -> Modelled {
       var result = Modelled()
       for _ in 0..<number(1...6) {
-        let next = run()
+        let kind = depth == 0 ? number(0...5) : 0
+        let next = kind == 5 ? turned() : kind == 4 ? alternating() : run()
         result.runs.append(next.runs)
         result.bytes += next.bytes
       }

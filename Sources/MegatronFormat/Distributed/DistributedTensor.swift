@@ -188,7 +188,7 @@ public struct DistributedTensor: Sendable {
         let run = column.runs[0]
         if column.runs.count == 1, run.count == rows || run.count == 1 {
           let step = run.count == 1 ? length : run.stride
-          result.append(ByteRun(file: run.file, offset: run.offset + row * step, length: length))
+          result.append(run.moved(to: run.offset + row * step, length: length))
         } else {
           result.append(column.slice(row * length..<(row + 1) * length))
         }
