@@ -42,11 +42,22 @@ public struct Blueprint: Sendable {
 
   /// Every learned tensor in the order of the forward pass.
   public var slots: [PlacedSlot] {
-    let inside = blocks.enumerated().flatMap { index, block in
-      block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
+    let inside = stack.enumerated().flatMap { index, layer in
+      layer.layers.flatMap(\.slots).map { PlacedSlot(.block(index), layer.prefix, $0) }
     }
     return leadingSlots + inside + trailingSlots
   }
+
+  /// The layers as Megatron numbers them: the blocks, or in a hybrid stack what each is made of.
+  private var stack: [Block] {
+    guard isHybrid, !hasMambaBeside else { return blocks }
+    return blocks.flatMap { block in
+      block.layers.map { Block(prefix: block.prefix, layers: [$0]) }
+    }
+  }
+
+  /// The number of layers as Megatron counts them.
+  public var stackDepth: Int { stack.count }
 
   /// The slots outside the blocks.
   var surroundingSlots: [PlacedSlot] { leadingSlots + trailingSlots }
@@ -203,18 +214,24 @@ public struct Block: Sendable {
 ///
 /// Its input is merge(norm(embedding of the next token), norm(hidden state)).
 public struct Predictor: Sendable {
+  /// What stands before the names of what is around the block: norms and the merging matrix.
+  public var prefix: String
   public var block: Block
   public var embeddingNorm: Norm
   public var hiddenNorm: Norm
   /// The name of the matrix [width, 2 · width] that merges the two.
   public var merge: String
   public var final: Norm
+  /// Whether config.json says that the model has it; where it does not, files may hold it or not.
+  public var isStated = true
 
+  /// - Parameter block: the prefix of the block's own names; `prefix` where it is `nil`.
   public init(
-    prefix: String, layers: [any Layer], embeddingNorm: Norm, hiddenNorm: Norm, merge: String,
-    final: Norm
+    prefix: String, block: String? = nil, layers: [any Layer], embeddingNorm: Norm,
+    hiddenNorm: Norm, merge: String, final: Norm
   ) {
-    block = Block(prefix: prefix, layers: layers)
+    self.prefix = prefix
+    self.block = Block(prefix: block ?? prefix, layers: layers)
     self.embeddingNorm = embeddingNorm
     self.hiddenNorm = hiddenNorm
     self.merge = merge
@@ -227,10 +244,10 @@ public struct Predictor: Sendable {
       embeddingNorm.slots(.role(.predictorEmbeddingNorm))
       + hiddenNorm.slots(.role(.predictorHiddenNorm))
       + [Slot(.predictorMerge, [Part(merge + ".weight", [width, 2 * width])], split: .rows)]
-    return outer.map { PlacedSlot(.predictor(depth), block.prefix, $0) }
+    return outer.map { PlacedSlot(.predictor(depth), prefix, $0) }
       + block.slots.map { PlacedSlot(.predictorBlock(depth), block.prefix, $0) }
       + final.slots(.role(.predictorFinalNorm)).map {
-        PlacedSlot(.predictor(depth), block.prefix, $0)
+        PlacedSlot(.predictor(depth), prefix, $0)
       }
   }
 }
@@ -239,6 +256,7 @@ public struct Predictor: Sendable {
 public struct PlacedSlot: Sendable {
   public enum Section: Hashable, Sendable {
     case embedding
+    /// A layer of Megatron's stack, by its number.
     case block(Int)
     case final
     case predictor(Int)

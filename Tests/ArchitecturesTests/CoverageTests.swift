@@ -45,13 +45,16 @@ struct CoverageTests {
   }
 
   @Test(arguments: Case.huggingFace)
-  func duplicatesAndBuffersAreThoseThePeerPassesBy(_ item: Case) throws {
+  func duplicatesAndBuffersAndPredictorsAreThoseThePeerPassesBy(_ item: Case) throws {
     let blueprint = try item.blueprint()
     let meta = try readObject(Support.data(item.path + "/meta.json"))
     let source = try ShardedFolder(item.folder.path)
-    let ignored = (meta["ignored_tensors"]?.array ?? []).compactMap(\.string)
+    let ignored = (meta["ignored_tensors"] ?? meta["tensors_without_gradient"])?.array ?? []
     let tied = (meta["tied_duplicates"]?.object?.members ?? []).map { ($0.key, $0.value.string) }
-    #expect(Set(source.names.filter(blueprint.buffers.contains)) == Set(ignored))
+    let predicted = Set(blueprint.slots.filter(\.isPredictor).flatMap { $0.slot.parts.map(\.name) })
+    #expect(
+      Set(source.names.filter(blueprint.buffers.union(predicted).contains))
+        == Set(ignored.compactMap(\.string)))
     #expect(
       Dictionary(uniqueKeysWithValues: tied)
         == blueprint.duplicates.filter { source[$0.key] != nil })
@@ -60,7 +63,8 @@ struct CoverageTests {
   @Test(arguments: Case.huggingFace)
   func theCountOfParametersIsThePeers(_ item: Case) throws {
     let meta = try readObject(Support.data(item.path + "/meta.json"))
-    #expect(try item.blueprint().parameters == meta["parameters"]?.integer)
+    let counts = try item.blueprint().counts
+    #expect(counts.parameters - counts.predictors == meta["parameters"]?.integer)
   }
 
   @Test(arguments: Case.bridge)

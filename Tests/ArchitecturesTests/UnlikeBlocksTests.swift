@@ -151,11 +151,14 @@ struct UnlikeBlocksTests {
     }
     let turned = [0, 4, 1, 5, 2, 6, 3, 7]
     // Four heads of 16 rows without position and 8 with it; a latent of 16 before the shared key.
-    let queries = (0..<4).flatMap { head in
-      (0..<16).map { head * 24 + $0 } + turned.map { head * 24 + 16 + $0 }
+    var queries: [Int] = []
+    for first in [0, 24, 48, 72] {
+      queries += Array(first..<first + 16)
+      queries += turned.map { first + 16 + $0 }
     }
     #expect(try rows(.queryUp) == queries)
-    #expect(try rows(.keyValueDown) == Array(0..<16) + turned.map { 16 + $0 })
+    let keys: [Int] = Array(0..<16) + turned.map { 16 + $0 }
+    #expect(try rows(.keyValueDown) == keys)
     #expect(try rows(.keyValueUp) == Array(0..<128))
     let latents = try blueprint("minicpm3_4b").blocks.flatMap(\.leaves)
       .compactMap { $0 as? LatentAttention }

@@ -273,7 +273,7 @@ enum MegatronDefaults {
     ]))
 
   /// A function of Bridge's models, not called.
-  private static func function(_ name: String) -> JSON {
+  static func function(_ name: String) -> JSON {
     .object(
       JSONObject([
         "_call_": .bool(false), "_target_": .string("megatron.bridge.models." + name),
@@ -303,6 +303,9 @@ enum MegatronDefaults {
     case .heterogeneous:
       add(gpt)
       add(heterogeneous)
+    case .sideBySide:
+      add(sideBySide)
+      for key in absentBeside { values[key] = nil }
     }
     return values
   }
