@@ -18,6 +18,7 @@ public enum Registry {
     GPTBigCode.self,
     GPTJ.self,
     GPTNeoX.self,
+    GptOss.self,
     Llama.self,
     Mamba2.self,
     MiniCPM.self,

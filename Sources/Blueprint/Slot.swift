@@ -6,7 +6,7 @@ public struct Slot: Hashable, Sendable {
   public var role: Role
   /// The Hugging Face tensors, named relative to the block.
   public var parts: [Part]
-  /// The packed shape: an expert bank is [experts, rows, columns].
+  /// The packed shape: an expert bank is [experts, rows, columns] or, of biases, [experts, rows].
   public var shape: Shape
   public var layout: Layout
   public var split: Split
@@ -70,11 +70,17 @@ public enum Split: Hashable, Sendable {
   case columns
   /// Tensor-parallel ranks share the rows, padded to an even number.
   case vocabulary
-  /// Expert-parallel ranks share the experts, and within one the ranks share rows or columns.
+  /// Expert-parallel ranks share the experts; within one the ranks share rows, columns or nothing.
   case expertRows
   case expertColumns
+  case experts
 
-  public var isExpert: Bool { self == .expertRows || self == .expertColumns }
+  public var isExpert: Bool {
+    switch self {
+    case .expertRows, .expertColumns, .experts: true
+    case .replicated, .rows, .columns, .vocabulary: false
+    }
+  }
 }
 
 /// Rows that stay together on every rank, with the name Megatron gives them where it needs one.

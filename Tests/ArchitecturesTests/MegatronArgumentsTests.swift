@@ -18,6 +18,10 @@ struct MegatronArgumentsTests {
       "apply_rope_fusion", "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
     ],
     "mistral": ["_target_"],
+    // add_bias_linear gives that bias as well; the rest is how to train.
+    "gpt_oss": [
+      "add_qkv_bias", "bias_activation_fusion", "cp_comm_type", "moe_router_load_balancing_type",
+    ],
     // Sizes in config.json of layers these models do not have.
     "qwen3_moe": ["ffn_hidden_size"],
     "nemotron_h_moe": ["ffn_hidden_size"],

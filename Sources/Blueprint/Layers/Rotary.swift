@@ -37,7 +37,23 @@ public struct Rotary: Hashable, Sendable {
     public var attentionFactor: Double?
     public var mscale: Double?
     public var mscaleAllDimensions: Double?
+    /// Whether the borders between the frequencies are rounded to whole ones.
     public var truncates: Bool
+
+    public init(
+      factor: Double, original: Int, betaFast: Double = 32, betaSlow: Double = 1,
+      attentionFactor: Double? = nil, mscale: Double? = nil, mscaleAllDimensions: Double? = nil,
+      truncates: Bool = true
+    ) {
+      self.factor = factor
+      self.original = original
+      self.betaFast = betaFast
+      self.betaSlow = betaSlow
+      self.attentionFactor = attentionFactor
+      self.mscale = mscale
+      self.mscaleAllDimensions = mscaleAllDimensions
+      self.truncates = truncates
+    }
 
     /// 0.1 · m · ln(factor) + 1: how much stronger attention must be on a context stretched so far.
     public func magnitude(_ mscale: Double) -> Double {

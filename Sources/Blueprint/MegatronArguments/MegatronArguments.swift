@@ -250,7 +250,12 @@ public struct MegatronArguments {
     }
     values["cp_comm_type"] = .string("a2a")
     if windows.contains(where: { $0 == nil }) {
-      values["window_attn_skip_freq"] = .array(windows.map { .integer($0 == nil ? 0 : 1) })
+      // A number where every so manieth layer sees all, else a list.
+      let step = (windows.firstIndex(of: nil) ?? 0) + 1
+      let isRegular = windows.indices.allSatisfy { (windows[$0] == nil) == (($0 + 1) % step == 0) }
+      values["window_attn_skip_freq"] =
+        isRegular
+        ? .integer(step) : .array(windows.map { .integer($0 == nil ? 0 : 1) })
     }
   }
 
@@ -364,6 +369,8 @@ extension MegatronArguments {
       case .geluTanh: "megatron.core.activations.fast_gelu"
       case .relu: "torch.nn.functional.relu"
       case .squaredReLU: "megatron.core.activations.squared_relu"
+      // The gated one that Megatron-Core knows to clamp.
+      case .quickGelu where isGated: "megatron.core.fusions.fused_bias_geglu.quick_gelu"
       case .quickGelu: "megatron.core.activations.quick_gelu"
       }
     values["activation_func"] = .object(
