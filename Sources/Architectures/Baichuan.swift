@@ -24,9 +24,7 @@ public enum Baichuan: Architecture {
       rotary: turns ? Rotary(theta: 10_000, dimensions: headSize) : nil,
       projection: .stacked("self_attn.W_pack"))
     if !turns { attention.alibi = ALiBi(isScaled: false) }
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu))
+    let mlp = try config.mlp(width: width)
 
     var frame = try config.frame()
     if !turns { frame.positions = length }

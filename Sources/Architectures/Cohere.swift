@@ -10,9 +10,10 @@ public enum Cohere: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width)
-    var attention = try attention(
-      config, width: width, heads: heads, groups: groups, headSize: headSize, theta: 500_000)
+    let bias: Bool = try config("attention_bias", default: false)
+    var attention = try config.attention(
+      width: width, theta: 500_000, positions: 8192, isInterleaved: true, inputBias: bias,
+      outputBias: bias)
     if try config("use_qk_norm", default: false) {
       attention.headNorms = HeadNorms(
         eps: try config.positive("layer_norm_eps", default: 1e-5), .layer(bias: false),
@@ -21,26 +22,12 @@ public enum Cohere: Architecture {
     return try blueprint(config, width: width) { [attention] _ in attention }
   }
 
-  /// Attention as Command R and its successors have it.
-  static func attention(
-    _ config: Config, width: Int, heads: Int, groups: Int, headSize: Int, theta: Double
-  ) throws(ConfigError) -> Attention {
-    let bias: Bool = try config("attention_bias", default: false)
-    return Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(
-        headSize: headSize, theta: theta, positions: 8192, isInterleaved: true),
-      inputBias: bias, outputBias: bias)
-  }
-
   /// The blocks of Command R and its successors around their attention.
   static func blueprint(
     _ config: Config, width: Int, attention: (Int) -> Attention
   ) throws(ConfigError) -> Blueprint {
     let eps = try config.positive("layer_norm_eps", default: 1e-5)
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu))
+    let mlp = try config.mlp(width: width)
     func norm(_ name: String) -> Norm { Norm(width, eps: eps, name, .layer(bias: false)) }
 
     var blueprint = Blueprint(try config.frame(isTied: true), final: norm("model.norm")) { index in

@@ -10,10 +10,6 @@ public enum Cohere2: Architecture {
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
-    let (heads, groups, headSize) = try config.heads(width: width)
-    guard heads * headSize == width else {
-      throw .contradiction("head_dim \(headSize) is not hidden_size \(width) over \(heads) heads")
-    }
     for key in [
       "use_embedding_sharing", "use_gated_activation", "use_parallel_block",
       "use_parallel_embedding",
@@ -23,8 +19,12 @@ public enum Cohere2: Architecture {
     try config.require("rotary_pct", 1.0, because: "the class turns all of a head")
     try config.require("use_qk_norm", false, because: "the class has no such norms")
 
-    let attention = try Cohere.attention(
-      config, width: width, heads: heads, groups: groups, headSize: headSize, theta: 10_000)
+    let bias: Bool = try config("attention_bias", default: false)
+    let attention = try config.attention(
+      width: width, positions: 8192, isInterleaved: true, inputBias: bias, outputBias: bias)
+    guard attention.heads * attention.headSize == width else {
+      throw .contradiction("head_dim \(attention.headSize) times the heads is not \(width)")
+    }
     let sliding = try slidingLayers(config, depth: depth)
     let window = try config.window(default: 4096)
     return try Cohere.blueprint(config, width: width) { index in
@@ -40,12 +40,13 @@ public enum Cohere2: Architecture {
     try config.require(
       "order_of_interleaved_layers", "local_attn_first",
       because: "the class has the layers with a window first")
-    let pattern = try config.size("sliding_window_pattern", default: 4)
-    let listed = try config.slidingLayers(depth: depth)
+    let sliding = try config.slidingPattern(depth: depth, default: 4)
     // The models' first code spelled the pattern so; transformers does not read it.
-    if let older = try config.optionalSize("layer_switch"), older != pattern, listed == nil {
-      throw .contradiction("layer_switch \(older) is not sliding_window_pattern \(pattern)")
+    if let older = try config.optionalSize("layer_switch"),
+      sliding != (1...depth).map({ $0 % older != 0 })
+    {
+      throw .contradiction("layer_switch \(older) is not what the other keys say of windows")
     }
-    return listed ?? (0..<depth).map { ($0 + 1) % pattern != 0 }
+    return sliding
   }
 }

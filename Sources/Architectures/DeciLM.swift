@@ -17,7 +17,7 @@ public enum DeciLM: Architecture {
     for key in ["attention_bias", "mlp_bias"] {
       try config.require(key, false, because: "no published model of the family has such biases")
     }
-    let attention = try attention(config, width: width)
+    let attention = try config.attention(width: width, positions: 2048)
     let activation = try config.activation("hidden_act", default: .silu)
     var halves: [(attention: (any Layer)?, mlp: (any Layer)?)] = []
     if let blocks = try config.objects("block_configs") {
@@ -30,7 +30,7 @@ public enum DeciLM: Architecture {
           (try Self.attention(first, attention), try mlp(second, width, activation)))
       }
     } else {
-      let mlp = MLP(width, inner: try config.size("intermediate_size"), activation)
+      let mlp = try config.mlp(width: width)
       let groups: [Int] = try config("num_key_value_heads_per_layer")
       for count in groups { halves.append((try Self.attention(attention, groups: count), mlp)) }
     }
@@ -50,14 +50,6 @@ public enum DeciLM: Architecture {
     // Megatron-Core numbers such blocks even where all happen to be alike.
     blueprint.numbersLayers = true
     return blueprint
-  }
-
-  /// Attention with as many key heads as heads.
-  private static func attention(_ config: Config, width: Int) throws(ConfigError) -> Attention {
-    let (heads, _, headSize) = try config.heads(width: width)
-    return Attention(
-      width, heads: heads, groups: heads, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048))
   }
 
   private static func attention(

@@ -9,13 +9,10 @@ public enum MiniCPM: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width)
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let bias: Bool = try config("attention_bias", default: false)
-    let attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048), inputBias: bias,
-      outputBias: bias)
+    let attention = try config.attention(
+      width: width, positions: 2048, inputBias: bias, outputBias: bias)
     // Copies of the configuration class disagree on what these are where they are absent.
     for key in ["scale_emb", "scale_depth", "dim_model_base"] where !config.has(key) {
       throw .missing(key: key)
@@ -38,16 +35,15 @@ public enum MiniCPM: Architecture {
   private static func feedForward(
     _ config: Config, width: Int
   ) throws(ConfigError) -> any Layer {
-    let inner = try config.size("intermediate_size")
-    let activation = try config.activation("hidden_act", default: .silu)
+    let mlp = try config.mlp(width: width)
     let count: Int = try config("num_experts", default: 0)
     guard count != 0 else {
       config.ignore("num_experts_per_tok")
-      return MLP(width, inner: inner, activation)
+      return mlp
     }
     let (experts, perToken) = try config.experts("num_experts", perTokenDefault: 2)
     return Experts(
-      width, count: experts, inner: inner, activation,
+      width, count: experts, inner: mlp.inner, mlp.activation,
       router: Router("mlp.gate", .softmax, perToken: perToken, isNormalized: true),
       input: .gated(gate: "w1", up: "w3"), down: "w2")
   }

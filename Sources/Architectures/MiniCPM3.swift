@@ -14,9 +14,7 @@ public enum MiniCPM3: Architecture {
       try config.require(key, false, because: "no published model of the family has such biases")
     }
     let attention = try attention(config, width: width)
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu))
+    let mlp = try config.mlp(width: width)
     let scales = try MiniCPM.Scales(config, width: width)
 
     var blueprint = Blueprint(

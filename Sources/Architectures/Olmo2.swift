@@ -9,20 +9,21 @@ public enum Olmo2: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let attention = try attention(config, width: width, theta: 10_000)
+    let (heads, groups, headSize) = try config.heads(width: width)
+    let rotary = try config.rotary(headSize: headSize, positions: 2048)
+    let attention = try attention(
+      config, width, heads: heads, groups: groups, headSize: headSize, rotary)
     return try blueprint(config, width: width) { _ in attention }
   }
 
   /// Attention as OLMo 2 and 3 have it.
   static func attention(
-    _ config: Config, width: Int, theta: Double
+    _ config: Config, _ width: Int, heads: Int, groups: Int, headSize: Int, _ rotary: Rotary
   ) throws(ConfigError) -> Attention {
-    let (heads, groups, headSize) = try config.heads(width: width)
     let bias: Bool = try config("attention_bias", default: false)
     var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, theta: theta, positions: 2048),
-      inputBias: bias, outputBias: bias)
+      width, heads: heads, groups: groups, headSize: headSize, rotary: rotary, inputBias: bias,
+      outputBias: bias)
     attention.headNorms = HeadNorms(
       eps: try config.positive("rms_norm_eps", default: 1e-5), reach: .allHeads)
     return attention
@@ -33,9 +34,7 @@ public enum Olmo2: Architecture {
     _ config: Config, width: Int, attention: (Int) -> Attention
   ) throws(ConfigError) -> Blueprint {
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu))
+    let mlp = try config.mlp(width: width)
     return Blueprint(try config.frame(), final: Norm(width, eps: eps, "model.norm")) { index in
       Residual(
         nil, attention(index), after: Norm(width, eps: eps, "post_attention_layernorm"))

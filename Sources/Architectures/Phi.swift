@@ -10,12 +10,10 @@ public enum Phi: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width)
     let eps = try config.positive("layer_norm_eps", default: 1e-5)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, partial: 0.5, positions: 2048),
-      inputBias: true, outputBias: true, output: "self_attn.dense")
+    var attention = try config.attention(
+      width: width, partial: 0.5, positions: 2048, inputBias: true, outputBias: true)
+    attention.output = "self_attn.dense"
     if try config("qk_layernorm", default: false) {
       attention.headNorms = HeadNorms(
         "self_attn.q_layernorm", "self_attn.k_layernorm", eps: eps, .layer(bias: true))

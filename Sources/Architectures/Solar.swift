@@ -11,19 +11,13 @@ public enum Solar: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width)
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let bias: Bool = try config("attention_bias", default: false)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048), inputBias: bias,
-      outputBias: bias)
+    var attention = try config.attention(
+      width: width, positions: 2048, inputBias: bias, outputBias: bias)
     // As vLLM takes it; sglang has no window, and no reference reaches so far back.
     attention.window = try config.window(default: 2047)
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu),
-      bias: try config("mlp_bias", default: false))
+    let mlp = try config.mlp(width: width, bias: try config("mlp_bias", default: false))
 
     var blueprint = Blueprint(try config.frame(), final: Norm(width, eps: eps, "model.norm")) {
       [attention] _ in

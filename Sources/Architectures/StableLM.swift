@@ -30,9 +30,7 @@ public enum StableLM: Architecture {
         "self_attn.q_layernorm", "self_attn.k_layernorm", eps: eps, .layer(bias: false),
         reach: .listedHeads)
     }
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu))
+    let mlp = try config.mlp(width: width)
     let isParallel: Bool = try config("use_parallel_residual", default: false)
     func norm(_ name: String) -> Norm { Norm(width, eps: eps, name, .layer(bias: true)) }
 

@@ -10,16 +10,13 @@ public enum Starcoder2: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width, groupsDefault: 2)
     let eps = try config.positive("norm_epsilon", default: 1e-5)
     let bias: Bool = try config("use_bias", default: true)
     try config.require("norm_type", "layer_norm", because: "the class has LayerNorms")
     try config.require("mlp_type", "default", because: "the class's MLP has no gate")
     config.ignore("residual_dropout", "embedding_dropout")
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 4096), inputBias: bias,
-      outputBias: bias)
+    var attention = try config.attention(
+      width: width, groupsDefault: 2, positions: 4096, inputBias: bias, outputBias: bias)
     attention.window = try config.window(default: nil)
     let mlp = MLP(
       width, inner: try config.size("intermediate_size"),

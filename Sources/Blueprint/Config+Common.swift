@@ -37,6 +37,7 @@ extension Config {
     case "relu": return .relu
     case "relu2": return .squaredReLU
     case "quick_gelu": return .quickGelu
+    case "xielu": return .xIELU
     default:
       throw .unsupported(
         key: keys[0], value: "\"\(name)\"", reason: "no activation of this name is known")

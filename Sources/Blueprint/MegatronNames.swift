@@ -175,6 +175,7 @@ public struct MegatronNames: Sendable {
     case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
     case .attentionMap: ["self_attention.weight"]
     case .mlpMap: ["mlp.weight"]
+    case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
     case .expertFC1(let kind): ["mlp.experts.experts.linear_fc1.\(kind.rawValue)"]

@@ -7,11 +7,14 @@ import Tensors
 import Testing
 
 struct CoverageTests {
+  /// Classes that are other ones under a new name; their tests say so.
+  static let retold: Set = ["GritLM"]
+
   @Test func everyArchitectureHasASourceCheckpoint() throws {
     let names = try (Case.huggingFace + Case.bridge).compactMap {
       try $0.configuration()["architectures"]?.array?.first?.string
     }
-    for architecture in Registry.all {
+    for architecture in Registry.all where !Self.retold.contains(architecture.names[0]) {
       #expect(architecture.names.contains { names.contains($0) }, "\(architecture)")
     }
   }

@@ -22,6 +22,7 @@ extension MegatronArguments {
 
   /// Facts for which Megatron-Core has no words.
   mutating func describeRareFacts() {
+    let sparsities = attentions.map(\.sparsity)
     if let sparsity = sparsities.compactMap({ $0 }).first {
       values["isthmus_block_sparsity"] = .object(
         JSONObject([
