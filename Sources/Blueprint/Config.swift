@@ -130,12 +130,14 @@ public final class Config {
     var configs: [Config] = []
     for (index, item) in (json.array ?? []).enumerated() {
       guard let inner = item.object else { break }
-      configs.append(Config(inner, path: "\(path)\(key)[\(index)]."))
+      let name = "\(key)[\(index)]"
+      let config = nested[name] ?? Config(inner, path: "\(path)\(name).")
+      nested[name] = config
+      configs.append(config)
     }
     guard let items = json.array, configs.count == items.count else {
       throw .wrongType(key: path + key, expected: "a list of objects", found: "…")
     }
-    nested += configs
     return configs
   }
 
