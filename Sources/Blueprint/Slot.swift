@@ -14,10 +14,13 @@ public struct Slot: Hashable, Sendable {
   public var fragments: [Fragment]
   /// Whether Megatron keeps the values in float32 whatever the model's precision.
   public var isFloat32: Bool
+  /// Whether training leaves the values as they are.
+  public var isConstant: Bool
 
   public init(
     _ role: Role, _ parts: [Part], shape: Shape? = nil, layout: Layout? = nil,
-    split: Split = .replicated, fragments: [Fragment] = [], isFloat32: Bool = false
+    split: Split = .replicated, fragments: [Fragment] = [], isFloat32: Bool = false,
+    isConstant: Bool = false
   ) {
     let shape = shape ?? parts.first?.shape ?? []
     self.role = role
@@ -26,6 +29,7 @@ public struct Slot: Hashable, Sendable {
     self.split = split
     self.fragments = fragments
     self.isFloat32 = isFloat32
+    self.isConstant = isConstant
     let width = Slot.rowWidth(shape, split)
     self.layout = layout ?? .concatenated(parts.map { $0.shape.count / max(1, width) })
   }
@@ -125,6 +129,10 @@ public enum Role: Hashable, Sendable {
 
   case fc1(Kind)
   case fc2(Kind)
+  /// The one matrix in the place of attention or of a feed-forward layer.
+  case attentionMap
+  case mlpMap
+  case activation(ActivationNumber)
 
   case router(Kind)
   case routerCorrection
@@ -149,6 +157,14 @@ public enum Role: Hashable, Sendable {
   case predictorMerge
   case predictorFinalNorm
 
+  /// The numbers of an activation that has its own, as Hugging Face and Megatron name them.
+  public enum ActivationNumber: String, CaseIterable, Hashable, Sendable {
+    case alphaPositive = "alpha_p"
+    case alphaNegative = "alpha_n"
+    case beta
+    case epsilon = "eps"
+  }
+
   /// Weight or bias of a layer that may have both.
   public enum Kind: String, Hashable, Sendable {
     case weight
@@ -163,6 +179,8 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  case beforeAttentionMap
+  case beforeMLPMap
   /// Before an attention and an MLP that work side by side on the same normed input.
   case beforeBoth
   /// Before an attention and a Mamba layer that do so.

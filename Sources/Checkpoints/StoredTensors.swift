@@ -202,6 +202,8 @@ extension MegatronPiece {
   ///
   /// The rows of an expert bank run over two axes.
   func regions(_ rows: Range<Int>) -> [[Range<Int>]] {
+    // A tensor without axes is one row.
+    guard !shape.dimensions.isEmpty else { return [[]] }
     guard isBank else {
       return [[rows] + shape.dimensions.dropFirst().map { 0..<$0 }]
     }

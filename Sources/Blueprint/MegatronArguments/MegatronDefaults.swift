@@ -196,7 +196,14 @@ enum MegatronDefaults {
     "yarn_rotary_scaling_factor": .null,
   ]
 
-  /// What Gemma's provider adds to those.
+  /// What the providers of Gemma's models add to those.
+  static let scaled: KeyValuePairs<String, JSON> = ["attention_backend": flash]
+  static let alternating: KeyValuePairs<String, JSON> = [
+    "attention_backend": flash,
+    "gradient_accumulation_fusion": .bool(false),
+    "is_vision_language": .bool(false),
+    "transformer_layer_spec": function("gemma.gemma3_provider.gemma3_layer_spec"),
+  ]
   static let capped: KeyValuePairs<String, JSON> = [
     "transformer_layer_spec": function("gemma.gemma2_provider.gemma2_layer_spec")
   ]
@@ -222,11 +229,7 @@ enum MegatronDefaults {
   /// What the provider of hybrid models adds, and where it differs.
   static let hybrid: KeyValuePairs<String, JSON> = [
     "apply_rope_fusion": .bool(true),
-    "attention_backend": .object(
-      JSONObject([
-        "_args_": .array([.integer(1)]), "_call_": .bool(true), "_name_": .string("flash"),
-        "_target_": .string("megatron.core.transformer.enums.AttnBackend"),
-      ])),
+    "attention_backend": flash,
     "bias_dropout_fusion": .bool(true),
     "first_last_layers_bf16": .bool(true),
     "hybrid_attention_ratio": .number(0),
@@ -255,6 +258,14 @@ enum MegatronDefaults {
     "seq_length": .integer(1024),
   ]
 
+  /// What the provider of blocks that differ from each other adds to those of GPT models.
+  static let heterogeneous: KeyValuePairs<String, JSON> = [
+    "heterogeneous_block_specs": .bool(true),
+    "heterogeneous_layers_config_path": .null,
+    "transformer_layer_spec": function(
+      "llama_nemotron.llama_nemotron_provider.heterogeneous_layer_spec"),
+  ]
+
   /// Layers built one by one, as dense and expert layers in one model need it.
   static let mixedLayers = JSON.object(
     JSONObject([
@@ -262,6 +273,15 @@ enum MegatronDefaults {
       "_target_": .string(
         "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec"),
       "use_transformer_engine": .bool(true),
+    ]))
+
+  /// Layers whose norms are on their outputs.
+  static let outputNorms = function("exaone.exaone4.exaone4_provider.exaone4_layer_spec")
+
+  private static let flash = JSON.object(
+    JSONObject([
+      "_args_": .array([.integer(1)]), "_call_": .bool(true), "_name_": .string("flash"),
+      "_target_": .string("megatron.core.transformer.enums.AttnBackend"),
     ]))
 
   /// A function of Bridge's models, not called.
@@ -285,6 +305,12 @@ enum MegatronDefaults {
     add(unsaid)
     switch provider {
     case .plain: add(gpt)
+    case .scaled:
+      add(gpt)
+      add(scaled)
+    case .alternating:
+      add(gpt)
+      add(alternating)
     case .capped:
       add(gpt)
       add(capped)
@@ -292,6 +318,9 @@ enum MegatronDefaults {
       add(gpt)
       add(latent)
     case .hybrid: add(hybrid)
+    case .heterogeneous:
+      add(gpt)
+      add(heterogeneous)
     case .sideBySide:
       add(sideBySide)
       for key in absentBeside { values[key] = nil }
