@@ -14,9 +14,9 @@ struct SourceCoverage {
   let notes: [String]
 
   /// - Throws: `ConversionError.coverage` with every disagreement, `.unequalDuplicate`.
-  init(_ model: HuggingFaceModel, _ weights: ShardedFolder, isStrict: Bool) throws {
+  init(_ model: HuggingFaceModel, _ weights: SourceTensors, isStrict: Bool) throws {
     var blueprint = model.blueprint
-    var notes: [String] = []
+    var notes = weights.notes
     let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
     if !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) {
       if blueprint.predictors.contains(where: \.isStated) {
@@ -61,6 +61,7 @@ struct SourceCoverage {
     self.blueprint = blueprint
     self.notes = notes
     carried = weights.names.filter { !known.contains($0) || absent.contains($0) }
+      .flatMap(weights.storedNames)
   }
 
   /// The missing tensors, and all that Megatron would keep in one tensor with them: fused with them,
@@ -79,15 +80,15 @@ struct SourceCoverage {
 
   /// A tensor stored twice must be the same twice: else the configuration lies.
   private static func requireEqual(
-    _ name: String, _ original: String, _ weights: ShardedFolder
+    _ name: String, _ original: String, _ weights: SourceTensors
   ) throws {
     guard let left = weights[name], let right = weights[original],
       left.dtype == right.dtype, left.shape == right.shape,
       try TensorComparison.areEqual(
-        weights.runs(of: name), weights.runs(of: original))
+        weights.runs(of: name, as: left.dtype), weights.runs(of: original, as: left.dtype))
     else {
       throw ConversionError.unequalDuplicate(
-        tensor: name, original: original, file: weights.path)
+        tensor: name, original: original, file: weights.weights.path)
     }
   }
 }
