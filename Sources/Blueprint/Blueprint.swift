@@ -11,6 +11,10 @@ public struct Blueprint: Sendable {
   public var predictors: [Predictor] = []
   /// Tensors that files may hold although they equal another one: name → the one it equals.
   public var duplicates: [String: String] = [:]
+  /// What every block is told of each token besides the stream; `nil` where nothing.
+  public var layerInputs: LayerInputs?
+  /// Whether Megatron keeps norms apart from the linear layers that they stand before or behind.
+  public var separatesNorms = false
   /// Whether Megatron numbers the layers' keys although the blocks are alike.
   public var numbersLayers = false
   /// The factor on the embedding's output.
@@ -61,6 +65,7 @@ public struct Blueprint: Sendable {
   private var leadingSlots: [PlacedSlot] {
     [PlacedSlot(.embedding, "", embedding)]
       + (frame.positionTable.map { [PlacedSlot(.embedding, "", $0)] } ?? [])
+      + (layerInputs?.slots(frame).map { PlacedSlot(.embedding, "", $0) } ?? [])
   }
 
   private var trailingSlots: [PlacedSlot] {

@@ -40,7 +40,7 @@ public struct Slot: Hashable, Sendable {
   }
 
   /// The learned numbers that Hugging Face counts: none where there is no tensor for them.
-  public var parameters: Int { parts.isEmpty ? 0 : shape.count }
+  public var parameters: Int { parts.reduce(0) { $0 + $1.shape.count } }
 
   /// The elements of one row; an expert bank's rows are those of its matrices.
   public var rowWidth: Int { Slot.rowWidth(shape, split) }
@@ -119,6 +119,9 @@ public enum Role: Hashable, Sendable {
   case attentionSinks
   case attentionOutput(Kind)
 
+  case layerScalar
+  case layerInput(LayerInputTensor)
+
   case query
   case queryDown
   case queryLatentNorm
@@ -133,6 +136,8 @@ public enum Role: Hashable, Sendable {
 
   case router(Kind)
   case routerCorrection
+  case routerInputScale
+  case routerExpertScale
   case expertFC1(Kind)
   case expertFC2(Kind)
   case sharedFC1(Kind)
@@ -162,6 +167,16 @@ public enum Role: Hashable, Sendable {
     case epsilon = "eps"
   }
 
+  /// The tensors that tell blocks of a token besides the stream, as Megatron-Bridge names them.
+  public enum LayerInputTensor: String, Hashable, Sendable {
+    case table = "per_layer_embedding"
+    case projection = "per_layer_model_proj"
+    case norm = "per_layer_proj_norm"
+    /// The way in and the way out of a block's layer.
+    case gate = "per_layer_input_gate"
+    case output = "per_layer_projection"
+  }
+
   /// Weight or bias of a layer that may have both.
   public enum Kind: String, Hashable, Sendable {
     case weight
@@ -176,6 +191,13 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  /// Around an MLP that works beside experts, behind experts, and behind the sum of both.
+  case beforeShared
+  case afterShared
+  case afterExperts
+  case afterBoth
+  /// Behind a layer that reads the token's own input for it.
+  case afterLayerInput
   /// Before an attention and an MLP that work side by side on the same normed input.
   case beforeBoth
   /// Before an attention and a Mamba layer that do so.
