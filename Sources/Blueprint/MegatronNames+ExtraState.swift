@@ -26,7 +26,7 @@ extension MegatronNames {
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .layerInput(.table), .layerScalar, .router,
-      .routerCorrection, .routerInputScale, .routerExpertScale, .sharedGate,
+      .routerCorrection, .routerScale, .sharedGate,
       .activation, .mambaConvolution, .mambaDecay, .mambaSkip,
       .mambaStepBias, .mambaNorm:
       false

@@ -139,8 +139,7 @@ public enum Role: Hashable, Sendable {
 
   case router(Kind)
   case routerCorrection
-  case routerInputScale
-  case routerExpertScale
+  case routerScale(RouterScale)
   case expertFC1(Kind)
   case expertFC2(Kind)
   case sharedFC1(Kind)
@@ -168,6 +167,12 @@ public enum Role: Hashable, Sendable {
     case alphaNegative = "alpha_n"
     case beta
     case epsilon = "eps"
+  }
+
+  /// The factors on what a router looks at and on the weights it gives, as Megatron-Bridge names them.
+  public enum RouterScale: String, Hashable, Sendable {
+    case input = "scale"
+    case experts = "per_expert_scale"
   }
 
   /// The tensors that tell blocks of a token besides the stream, as Megatron-Bridge names them.

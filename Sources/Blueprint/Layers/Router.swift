@@ -76,8 +76,8 @@ public struct Router: Hashable, Sendable {
 
   func slots(width: Int, count: Int) -> [Slot] {
     var slots = [Slot(.router(.weight), [Part(name + ".weight", [count, width])])]
-    if let input { slots.append(Slot(.routerInputScale, [Part(input.scale, [width])])) }
-    if let expertScale { slots.append(Slot(.routerExpertScale, [Part(expertScale, [count])])) }
+    if let input { slots.append(Slot(.routerScale(.input), [Part(input.scale, [width])])) }
+    if let expertScale { slots.append(Slot(.routerScale(.experts), [Part(expertScale, [count])])) }
     if hasBias { slots.append(Slot(.router(.bias), [Part(name + ".bias", [count])])) }
     if let correction {
       let shape: Shape = correctionIsRow ? [1, count] : [count]
