@@ -20,6 +20,7 @@ public enum Registry {
     Qwen2.self,
     Qwen3.self,
     Qwen3Moe.self,
+    Qwen3Next.self,
   ]
 
   /// The architecture with this name in config.json's `architectures`.

@@ -92,6 +92,7 @@ public struct Blueprint: Sendable {
   /// It does where all blocks hold the same tensors and the model is no hybrid (FORMATS.md B.3).
   public var stacksLayers: Bool {
     guard !numbersLayers, !isHybrid, let first = blocks.first else { return false }
+    if first.leaves.contains(where: { $0 is DeltaNet }) { return false }
     let signature = first.slots.map(SlotSignature.init)
     return blocks.allSatisfy { $0.slots.map(SlotSignature.init) == signature }
   }

@@ -28,7 +28,7 @@ extension MegatronNames {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
       .attentionSinks, .mambaConvolution, .mambaDecay, .mambaSkip,
-      .mambaStepBias, .mambaNorm:
+      .mambaStepBias, .mambaNorm, .deltaConvolution, .deltaDecay, .deltaStepBias, .convolution:
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).
     case .outputLayer: isHybrid

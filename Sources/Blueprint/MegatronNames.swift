@@ -51,7 +51,7 @@ public struct MegatronNames: Sendable {
 
   /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
   public func spellings(of slot: PlacedSlot) -> [[MegatronPiece]] {
-    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.isMamba
+    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.hasNamedFragments
     var dialects: [Dialect] = []
     for stacksLayers in [stacksLayers, !stacksLayers] {
       for fusesNorms in slot.slot.role.isNorm ? [true, false] : [true] {
@@ -126,12 +126,8 @@ public struct MegatronNames: Sendable {
         return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
       }
     }
-    switch slot.role {
-    case .mambaIn, .mambaConvolution:
-      return whole.split(".")
-    default:
-      return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
-    }
+    if slot.role.hasNamedFragments { return whole.split(".") }
+    return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
   }
 
   // MARK: - Modules
@@ -185,6 +181,15 @@ public struct MegatronNames: Sendable {
     case .mambaStepBias: ["\(mixer).dt_bias"]
     case .mambaNorm: ["\(mixer).norm.weight"]
     case .mambaOut(let kind): ["\(mixer).out_proj.\(kind.rawValue)"]
+    case .deltaIn: ["self_attention.in_proj.weight"]
+    case .deltaConvolution: ["self_attention.conv1d.weight"]
+    case .deltaDecay: ["self_attention.A_log"]
+    case .deltaStepBias: ["self_attention.dt_bias"]
+    case .deltaNorm: ["self_attention.out_norm.weight"]
+    case .deltaOut: ["self_attention.out_proj.weight"]
+    case .convolutionIn(let kind): ["self_attention.in_proj.\(kind.rawValue)"]
+    case .convolution(let kind): ["self_attention.conv1d.\(kind.rawValue)"]
+    case .convolutionOut(let kind): ["self_attention.out_proj.\(kind.rawValue)"]
     case .predictorEmbeddingNorm: ["enorm.weight"]
     case .predictorHiddenNorm: ["hnorm.weight"]
     case .predictorMerge: ["eh_proj.weight"]
@@ -196,10 +201,12 @@ public struct MegatronNames: Sendable {
     let name = kind.rawValue
     return switch (place, dialect.fusesNorms) {
     case (.beforeAttention, true): ["self_attention.linear_qkv.layer_norm_\(name)"]
+    case (.beforeInputProjection, true): ["self_attention.in_proj.layer_norm_\(name)"]
     case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
     case (.beforeMamba, false), (.beforeMambaAndAttention, _): ["norm.\(name)"]
-    case (.beforeAttention, false), (.beforeLatentAttention, _), (.beforeBoth, _):
+    case (.beforeAttention, false), (.beforeInputProjection, false), (.beforeLatentAttention, _),
+      (.beforeBoth, _):
       ["input_layernorm.\(name)"]
     case (.beforeMLP, false), (.beforeExperts, true): ["pre_mlp_layernorm.\(name)"]
     // The local specification's key map names it after a layer that is not there (FORMATS.md B.4).
@@ -261,9 +268,10 @@ public struct MegatronPiece: Sendable {
 }
 
 extension Role {
-  fileprivate var isMamba: Bool {
+  /// Whether the fragments always have keys of their own.
+  fileprivate var hasNamedFragments: Bool {
     switch self {
-    case .mambaIn, .mambaConvolution: true
+    case .mambaIn, .mambaConvolution, .deltaIn, .deltaConvolution, .convolutionIn: true
     default: false
     }
   }

@@ -14,6 +14,8 @@ public struct Slot: Hashable, Sendable {
   public var fragments: [Fragment]
   /// Whether Megatron keeps the values in float32 whatever the model's precision.
   public var isFloat32: Bool
+  /// What is added to Hugging Face's values to make them Megatron's.
+  public var shift = 0.0
 
   public init(
     _ role: Role, _ parts: [Part], shape: Shape? = nil, layout: Layout? = nil,
@@ -138,6 +140,17 @@ public enum Role: Hashable, Sendable {
   case mambaNorm
   case mambaOut(Kind)
 
+  case deltaIn
+  case deltaConvolution
+  case deltaDecay
+  case deltaStepBias
+  case deltaNorm
+  case deltaOut
+
+  case convolutionIn(Kind)
+  case convolution(Kind)
+  case convolutionOut(Kind)
+
   case predictorEmbeddingNorm
   case predictorHiddenNorm
   case predictorMerge
@@ -154,6 +167,8 @@ public enum Role: Hashable, Sendable {
 public enum NormPlace: Hashable, Sendable {
   case beforeAttention
   case beforeLatentAttention
+  /// Before a layer in attention's place that begins with one projection.
+  case beforeInputProjection
   case beforeMLP
   case beforeExperts
   case beforeMamba

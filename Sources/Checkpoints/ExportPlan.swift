@@ -212,6 +212,24 @@ private struct ExportBuilder {
     }
   }
 
+  /// The tensor that a shifted one was made from, out of the record or the model's own weights.
+  private func original(
+    _ name: String, _ origin: StoredTensors.Origin
+  ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns)? {
+    guard origin.slot.slot.shift != 0 else { return nil }
+    if let carried = kept?.carried, let entry = carried[name], entry.shape == origin.shape,
+      try origin.isMade(from: carried.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try carried.runs(of: name) })
+    }
+    if let weights = model.weights, let entry = weights[name], entry.shape == origin.shape,
+      try origin.isMade(from: weights.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try weights.runs(of: name) })
+    }
+    return nil
+  }
+
   private func source(
     _ entry: TensorEntry
   ) throws -> (dtype: DType, work: TransferWork, runs: @Sendable () throws -> ByteRuns) {

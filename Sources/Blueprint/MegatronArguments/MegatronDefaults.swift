@@ -264,6 +264,15 @@ enum MegatronDefaults {
       "use_transformer_engine": .bool(true),
     ]))
 
+  /// Layers built one by one, some with another kind of attention.
+  static let attentionVariants = JSON.object(
+    JSONObject([
+      "_call_": .bool(false),
+      "_target_": .string(
+        "megatron.core.models.gpt.experimental_attention_variant_module_specs."
+          + "get_transformer_block_with_experimental_attention_variant_spec"),
+    ]))
+
   /// A function of Bridge's models, not called.
   static func function(_ name: String) -> JSON {
     .object(
