@@ -27,8 +27,8 @@ extension MegatronNames {
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
-      .attentionSinks, .mambaConvolution, .mambaDecay, .mambaSkip,
-      .mambaStepBias, .mambaNorm, .deltaConvolution, .deltaDecay, .deltaStepBias, .convolution:
+      .activation, .mambaConvolution, .mambaDecay, .mambaSkip, .mambaStepBias, .mambaNorm,
+      .deltaConvolution, .deltaDecay, .deltaStepBias, .convolution:
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).
     case .outputLayer: isHybrid

@@ -25,8 +25,9 @@ final class ShiftedBytes: ComputedBytes {
       try scratch.fill(
         source.rows(first: part.first, count: part.count, stride: part.step, rowBytes: rowBytes))
       scratch.add(shift, to: part.count, dtype: dtype)
+      let made = scratch.memory[..<(part.count * rowBytes)]
       UnsafeMutableRawBufferPointer(rebasing: target[(start * rowBytes)...])
-        .copyMemory(from: UnsafeRawBufferPointer(rebasing: scratch.memory[..<(part.count * rowBytes)]))
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: made))
     }
   }
 }

@@ -18,6 +18,14 @@ struct MegatronArgumentsTests {
       "apply_rope_fusion", "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
     ],
     "mistral": ["_target_"],
+    // The peer does not say that three layers in four slide and the fourth does not turn.
+    "exaone4": ["window_size", "window_attn_skip_freq", "no_rope_freq", "cp_comm_type"],
+    // add_bias_linear gives that bias as well; the rest is how to train.
+    "gpt_oss": [
+      "add_qkv_bias", "bias_activation_fusion", "cp_comm_type", "moe_router_load_balancing_type",
+    ],
+    // How it would train the routers, and the size of dense layers that the model does not have.
+    "qwen3_next": ["ffn_hidden_size", "moe_router_dtype", "moe_router_load_balancing_type"],
     // Sizes in config.json of layers these models do not have.
     "qwen3_moe": ["ffn_hidden_size"],
     "nemotron_h_moe": ["ffn_hidden_size"],
