@@ -8,6 +8,7 @@ import Blueprint
 public enum GptOss: Architecture {
   public static let names = ["GptOssForCausalLM"]
   public static let note = "gpt-oss 20B and 120B"
+  public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size", default: 2880)
