@@ -11,6 +11,9 @@ public struct Blueprint: Sendable {
   public var predictors: [Predictor] = []
   /// Tensors that files may hold although they equal another one: name → the one it equals.
   public var duplicates: [String: String] = [:]
+  /// What stands before the names of tensors that are no part of the model told here, as a vision
+  /// tower's: they are passed by.
+  public var bystanders: [String] = []
   /// Whether Megatron numbers the layers' keys although the blocks are alike.
   public var numbersLayers = false
   /// The factor on the embedding's output.
@@ -73,6 +76,11 @@ public struct Blueprint: Sendable {
   /// The full names of tensors that hold no learned values and may be in a file.
   public var buffers: Set<String> {
     Set(blocks.flatMap { block in block.buffers.map { block.prefix + $0 } })
+  }
+
+  /// Whether a tensor is no part of the model told here.
+  public func isBystander(_ name: String) -> Bool {
+    bystanders.contains { name.hasPrefix($0) }
   }
 
   private var embedding: Slot {

@@ -35,11 +35,11 @@ public struct MegatronNames: Sendable {
   /// Hybrid stacks call their last norm `final_norm`.
   public let isHybrid: Bool
   /// What a Mamba layer's module is called.
-  let mixer: String
+  let mamba: String
 
   public init(_ blueprint: Blueprint) {
     depth = blueprint.stackDepth
-    mixer = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
+    mamba = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
     stacksLayers = blueprint.stacksLayers
     isHybrid = blueprint.isHybrid
   }
@@ -130,7 +130,7 @@ public struct MegatronNames: Sendable {
         return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
       }
     }
-    if slot.role.hasNamedFragments { return whole.split(".") }
+    if slot.role.hasNamedFragments, !slot.fragments.isEmpty { return whole.split(".") }
     return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
   }
 
@@ -179,27 +179,31 @@ public struct MegatronNames: Sendable {
     case .sharedGate: ["mlp.shared_experts.gate_weight"]
     case .latentDown: ["mlp.fc1_latent_proj.weight"]
     case .latentUp: ["mlp.fc2_latent_proj.weight"]
-    case .mambaIn(let kind): ["\(mixer).in_proj.\(kind.rawValue)"]
-    case .mambaConvolution(let kind): ["\(mixer).conv1d.\(kind.rawValue)"]
-    case .mambaDecay: ["\(mixer).A_log"]
-    case .mambaSkip: ["\(mixer).D"]
-    case .mambaStepBias: ["\(mixer).dt_bias"]
-    case .mambaNorm: ["\(mixer).norm.weight"]
-    case .mambaOut(let kind): ["\(mixer).out_proj.\(kind.rawValue)"]
-    case .deltaIn: ["self_attention.in_proj.weight"]
-    case .deltaConvolution: ["self_attention.conv1d.weight"]
-    case .deltaDecay: ["self_attention.A_log"]
-    case .deltaStepBias: ["self_attention.dt_bias"]
-    case .deltaNorm: ["self_attention.out_norm.weight"]
-    case .deltaOut: ["self_attention.out_proj.weight"]
-    case .convolutionIn(let kind): ["self_attention.in_proj.\(kind.rawValue)"]
-    case .convolution(let kind): ["self_attention.conv1d.\(kind.rawValue)"]
-    case .convolutionOut(let kind): ["self_attention.out_proj.\(kind.rawValue)"]
+    case .mixer(let mixer, let part): [self.mixer(mixer, part)]
     case .predictorEmbeddingNorm: ["enorm.weight"]
     case .predictorHiddenNorm: ["hnorm.weight"]
     case .predictorMerge: ["eh_proj.weight"]
     case .predictorFinalNorm: ["final_layernorm.weight"]
     }
+  }
+
+  private func mixer(_ mixer: Role.Mixer, _ part: Role.MixerPart) -> String {
+    let module =
+      switch mixer {
+      case .mamba: mamba
+      case .delta, .convolution: "self_attention"
+      }
+    let parameter =
+      switch part {
+      case .input(let kind): "in_proj.\(kind.rawValue)"
+      case .convolution(let kind): "conv1d.\(kind.rawValue)"
+      case .decay: "A_log"
+      case .skip: "D"
+      case .stepBias: "dt_bias"
+      case .norm: mixer == .mamba ? "norm.weight" : "out_norm.weight"
+      case .output(let kind): "out_proj.\(kind.rawValue)"
+      }
+    return "\(module).\(parameter)"
   }
 
   private func norm(_ place: NormPlace, _ kind: Role.Kind, _ dialect: Dialect) -> [String] {
@@ -278,7 +282,7 @@ extension Role {
   /// Whether the fragments always have keys of their own.
   fileprivate var hasNamedFragments: Bool {
     switch self {
-    case .mambaIn, .mambaConvolution, .deltaIn, .deltaConvolution, .convolutionIn: true
+    case .mixer(_, .input), .mixer(_, .convolution): true
     default: false
     }
   }

@@ -143,24 +143,8 @@ public enum Role: Hashable, Sendable {
   case latentDown
   case latentUp
 
-  case mambaIn(Kind)
-  case mambaConvolution(Kind)
-  case mambaDecay
-  case mambaSkip
-  case mambaStepBias
-  case mambaNorm
-  case mambaOut(Kind)
-
-  case deltaIn
-  case deltaConvolution
-  case deltaDecay
-  case deltaStepBias
-  case deltaNorm
-  case deltaOut
-
-  case convolutionIn(Kind)
-  case convolution(Kind)
-  case convolutionOut(Kind)
+  /// A part of what stands in attention's place, or beside it.
+  case mixer(Mixer, MixerPart)
 
   case predictorEmbeddingNorm
   case predictorHiddenNorm
@@ -173,6 +157,23 @@ public enum Role: Hashable, Sendable {
     case alphaNegative = "alpha_n"
     case beta
     case epsilon = "eps"
+  }
+
+  /// What has parts of these kinds.
+  public enum Mixer: Hashable, Sendable {
+    case mamba
+    case delta
+    case convolution
+  }
+
+  public enum MixerPart: Hashable, Sendable {
+    case input(Kind)
+    case convolution(Kind)
+    case decay
+    case skip
+    case stepBias
+    case norm
+    case output(Kind)
   }
 
   /// Weight or bias of a layer that may have both.

@@ -57,19 +57,21 @@ public struct DeltaNet: Layer {
     ]
     let channels = 2 * keys + values
     func slot(
-      _ role: Role, _ name: String, _ shape: Shape, _ split: Split = .rows,
+      _ part: Role.MixerPart, _ name: String, _ shape: Shape, _ split: Split = .rows,
       _ fragments: [Fragment] = []
     ) -> Slot {
-      Slot(role, [Part("\(prefix).\(name)", shape)], split: split, fragments: fragments)
+      Slot(
+        .mixer(.delta, part), [Part("\(prefix).\(name)", shape)], split: split,
+        fragments: fragments)
     }
-    var norm = slot(.deltaNorm, "norm.weight", [valueSize], .replicated)
+    var norm = slot(.norm, "norm.weight", [valueSize], .replicated)
     // Megatron-Core's norms in such models hold weights about zero, this one too.
     norm.shift = -1
     return [
       input(convolved),
-      slot(.deltaConvolution, "conv1d.weight", [channels, 1, kernel], .rows, convolved),
-      slot(.deltaDecay, "A_log", [valueHeads]), slot(.deltaStepBias, "dt_bias", [valueHeads]),
-      norm, slot(.deltaOut, "out_proj.weight", [width, values], .columns),
+      slot(.convolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved),
+      slot(.decay, "A_log", [valueHeads]), slot(.stepBias, "dt_bias", [valueHeads]),
+      norm, slot(.output(.weight), "out_proj.weight", [width, values], .columns),
     ]
   }
 
@@ -96,7 +98,7 @@ public struct DeltaNet: Layer {
       layout = nil
     }
     return Slot(
-      .deltaIn, parts, shape: [2 * (keys + values + valueHeads), width], layout: layout,
+      .mixer(.delta, .input(.weight)), parts, shape: [2 * (keys + values + valueHeads), width], layout: layout,
       split: .rows, fragments: fragments)
   }
 

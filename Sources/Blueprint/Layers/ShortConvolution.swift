@@ -33,24 +33,24 @@ public struct ShortConvolution: Layer {
     func part(_ name: String, _ shape: Shape) -> [Part] { [Part("\(prefix).\(name)", shape)] }
     var slots = [
       Slot(
-        .convolutionIn(.weight), part("in_proj.weight", [3 * width, width]), split: .rows,
+        .mixer(.convolution, .input(.weight)), part("in_proj.weight", [3 * width, width]), split: .rows,
         fragments: projected)
     ]
     if hasBias {
       slots.append(
         Slot(
-          .convolutionIn(.bias), part("in_proj.bias", [3 * width]), split: .rows,
+          .mixer(.convolution, .input(.bias)), part("in_proj.bias", [3 * width]), split: .rows,
           fragments: projected))
     }
     slots.append(
       Slot(
-        .convolution(.weight), part(convolution + ".weight", [width, 1, kernel]), split: .rows))
+        .mixer(.convolution, .convolution(.weight)), part(convolution + ".weight", [width, 1, kernel]), split: .rows))
     if hasBias {
-      slots.append(Slot(.convolution(.bias), part(convolution + ".bias", [width]), split: .rows))
+      slots.append(Slot(.mixer(.convolution, .convolution(.bias)), part(convolution + ".bias", [width]), split: .rows))
     }
     slots.append(
-      Slot(.convolutionOut(.weight), part("out_proj.weight", [width, width]), split: .columns))
-    if hasBias { slots.append(Slot(.convolutionOut(.bias), part("out_proj.bias", [width]))) }
+      Slot(.mixer(.convolution, .output(.weight)), part("out_proj.weight", [width, width]), split: .columns))
+    if hasBias { slots.append(Slot(.mixer(.convolution, .output(.bias)), part("out_proj.bias", [width]))) }
     return slots
   }
 }
