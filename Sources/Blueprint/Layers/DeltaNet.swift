@@ -98,8 +98,9 @@ public struct DeltaNet: Layer {
       layout = nil
     }
     return Slot(
-      .mixer(.delta, .input(.weight)), parts, shape: [2 * (keys + values + valueHeads), width], layout: layout,
-      split: .rows, fragments: fragments)
+      .mixer(.delta, .input(.weight)), parts,
+      shape: [2 * (keys + values + valueHeads), width], layout: layout, split: .rows,
+      fragments: fragments)
   }
 
   /// Source: TRANSFORMS.md §8.

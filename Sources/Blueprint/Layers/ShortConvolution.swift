@@ -30,27 +30,25 @@ public struct ShortConvolution: Layer {
 
   public var slots: [Slot] {
     let projected = ["B", "C", "x"].map { Fragment($0, width) }
-    func part(_ name: String, _ shape: Shape) -> [Part] { [Part("\(prefix).\(name)", shape)] }
-    var slots = [
+    func slot(
+      _ part: Role.MixerPart, _ name: String, _ shape: Shape, _ split: Split = .rows,
+      _ fragments: [Fragment] = []
+    ) -> Slot {
       Slot(
-        .mixer(.convolution, .input(.weight)), part("in_proj.weight", [3 * width, width]), split: .rows,
-        fragments: projected)
+        .mixer(.convolution, part), [Part("\(prefix).\(name)", shape)], split: split,
+        fragments: fragments)
+    }
+    let weights = [
+      slot(.input(.weight), "in_proj.weight", [3 * width, width], .rows, projected),
+      slot(.convolution(.weight), convolution + ".weight", [width, 1, kernel]),
+      slot(.output(.weight), "out_proj.weight", [width, width], .columns),
     ]
-    if hasBias {
-      slots.append(
-        Slot(
-          .mixer(.convolution, .input(.bias)), part("in_proj.bias", [3 * width]), split: .rows,
-          fragments: projected))
-    }
-    slots.append(
-      Slot(
-        .mixer(.convolution, .convolution(.weight)), part(convolution + ".weight", [width, 1, kernel]), split: .rows))
-    if hasBias {
-      slots.append(Slot(.mixer(.convolution, .convolution(.bias)), part(convolution + ".bias", [width]), split: .rows))
-    }
-    slots.append(
-      Slot(.mixer(.convolution, .output(.weight)), part("out_proj.weight", [width, width]), split: .columns))
-    if hasBias { slots.append(Slot(.mixer(.convolution, .output(.bias)), part("out_proj.bias", [width]))) }
-    return slots
+    guard hasBias else { return weights }
+    let biases = [
+      slot(.input(.bias), "in_proj.bias", [3 * width], .rows, projected),
+      slot(.convolution(.bias), convolution + ".bias", [width]),
+      slot(.output(.bias), "out_proj.bias", [width], .replicated),
+    ]
+    return zip(weights, biases).flatMap { [$0, $1] }
   }
 }
