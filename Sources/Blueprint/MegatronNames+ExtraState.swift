@@ -27,8 +27,8 @@ extension MegatronNames {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .layerInput(.table), .layerScalar, .router,
       .routerCorrection, .routerScale, .sharedGate,
-      .activation, .mambaConvolution, .mambaDecay, .mambaSkip,
-      .mambaStepBias, .mambaNorm:
+      .activation, .mixer(_, .convolution), .mixer(_, .decay), .mixer(_, .skip),
+      .mixer(_, .stepBias), .mixer(.mamba, .norm):
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).
     case .outputLayer: isHybrid

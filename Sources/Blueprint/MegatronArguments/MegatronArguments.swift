@@ -98,6 +98,7 @@ public struct MegatronArguments {
     describeOutputNorms()
     describeAttentions()
     describeFeedForward()
+    describeWhatReplacesAttention()
     describeDifferingBlocks()
     describeRareFacts()
     describeBiases()
@@ -207,6 +208,22 @@ public struct MegatronArguments {
           .integer(block.leaves.contains { $0 is Experts } ? 1 : 0)
         })
       values["transformer_layer_spec"] = MegatronDefaults.mixedLayers
+    }
+  }
+
+  /// Which layers have something else where others have attention.
+  private mutating func describeWhatReplacesAttention() {
+    func marks(_ matches: (any Layer) -> Bool) -> [JSON]? {
+      let found = blueprint.blocks.map { $0.leaves.contains(where: matches) }
+      return found.contains(true) ? found.map { .integer($0 ? 1 : 0) } : nil
+    }
+    if let linear = marks({ $0 is DeltaNet }) {
+      values["linear_attention_freq"] = .array(linear)
+      values["hetereogenous_dist_checkpoint"] = .bool(true)
+      values["transformer_layer_spec"] = MegatronDefaults.attentionVariants
+    }
+    if let convolutions = marks({ $0 is ShortConvolution }) {
+      values["isthmus_short_convolution_freq"] = .array(convolutions)
     }
   }
 
