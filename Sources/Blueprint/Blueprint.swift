@@ -11,6 +11,13 @@ public struct Blueprint: Sendable {
   public var predictors: [Predictor] = []
   /// Tensors that files may hold although they equal another one: name → the one it equals.
   public var duplicates: [String: String] = [:]
+  /// What every block is told of each token besides the stream; `nil` where nothing.
+  public var layerInputs: LayerInputs?
+  /// Whether Megatron keeps norms apart from the linear layers that they stand before or behind.
+  public var separatesNorms = false
+  /// What stands before the names of tensors that are no part of the model told here, as a vision
+  /// tower's: they are passed by.
+  public var bystanders: [String] = []
   /// Whether Megatron numbers the layers' keys although the blocks are alike.
   public var numbersLayers = false
   /// The factor on the embedding's output.
@@ -67,6 +74,7 @@ public struct Blueprint: Sendable {
   private var leadingSlots: [PlacedSlot] {
     [PlacedSlot(.embedding, "", embedding)]
       + (frame.positionTable.map { [PlacedSlot(.embedding, "", $0)] } ?? [])
+      + (layerInputs?.slots(frame).map { PlacedSlot(.embedding, "", $0) } ?? [])
   }
 
   private var trailingSlots: [PlacedSlot] {
@@ -79,6 +87,11 @@ public struct Blueprint: Sendable {
   /// The full names of tensors that hold no learned values and may be in a file.
   public var buffers: Set<String> {
     Set(frame.names.buffers + blocks.flatMap { block in block.buffers.map { block.prefix + $0 } })
+  }
+
+  /// Whether a tensor is no part of the model told here.
+  public func isBystander(_ name: String) -> Bool {
+    bystanders.contains { name.hasPrefix($0) }
   }
 
   private var embedding: Slot {
@@ -98,6 +111,7 @@ public struct Blueprint: Sendable {
   /// It does where all blocks hold the same tensors and the model is no hybrid (FORMATS.md B.3).
   public var stacksLayers: Bool {
     guard !numbersLayers, !isHybrid, let first = blocks.first else { return false }
+    if first.leaves.contains(where: { $0 is DeltaNet }) { return false }
     let signature = first.slots.map(SlotSignature.init)
     return blocks.allSatisfy { $0.slots.map(SlotSignature.init) == signature }
   }

@@ -37,6 +37,8 @@ extension Config {
     depth: Int, default fallback: Int
   ) throws(ConfigError) -> [Bool] {
     let key = "sliding_window_pattern"
+    // What the class notes for itself after it made the list.
+    ignore("_" + key)
     let letters: String? = try? optional(key)
     let listed = try slidingLayers(depth: depth)
     if let letters {
@@ -47,7 +49,8 @@ extension Config {
       let kinds = Array(letters)
       return listed ?? (0..<depth).map { kinds[$0 % kinds.count] == "L" }
     }
-    let period: Int = try self(key, default: fallback)
+    // transformers 5 writes the number with a line in front.
+    let period: Int = try optional(anyOf: [key, "_" + key]) ?? fallback
     if let listed { return listed }
     try check(key, period, in: 1...Int.max)
     return (1...depth).map { $0 % period != 0 }

@@ -34,27 +34,37 @@ public struct MegatronNames: Sendable {
   public let stacksLayers: Bool
   /// Hybrid stacks call their last norm `final_norm`.
   public let isHybrid: Bool
+  /// Whether norms are modules of their own where the checkpoint's writer had the choice.
+  let separatesNorms: Bool
   /// What a Mamba layer's module is called.
-  let mixer: String
+  let mamba: String
 
   public init(_ blueprint: Blueprint) {
     depth = blueprint.stackDepth
-    mixer = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
+    mamba = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
     stacksLayers = blueprint.stacksLayers
+    separatesNorms = blueprint.separatesNorms
     isHybrid = blueprint.isHybrid
+  }
+
+  /// The spelling that is written.
+  var dialect: Dialect {
+    var dialect = Dialect(stacksLayers: stacksLayers)
+    dialect.fusesNorms = !separatesNorms
+    return dialect
   }
 
   /// The keys a slot is written under, as Megatron-Bridge spells them.
   public func pieces(of slot: PlacedSlot) -> [MegatronPiece] {
-    pieces(of: slot, Dialect(stacksLayers: stacksLayers))
+    pieces(of: slot, dialect)
   }
 
   /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
   public func spellings(of slot: PlacedSlot) -> [[MegatronPiece]] {
-    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.isMamba
+    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.hasNamedFragments
     var dialects: [Dialect] = []
     for stacksLayers in [stacksLayers, !stacksLayers] {
-      for fusesNorms in slot.slot.role.isNorm ? [true, false] : [true] {
+      for fusesNorms in slot.slot.role.isNorm ? [!separatesNorms, separatesNorms] : [true] {
         for experts in slot.slot.split.isExpert ? ExpertKeys.allCases : [.stacked] {
           for splitsGates in hasHalves ? [false, true] : [false] {
             var dialect = Dialect(stacksLayers: stacksLayers)
@@ -130,12 +140,8 @@ public struct MegatronNames: Sendable {
         return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
       }
     }
-    switch slot.role {
-    case .mambaIn, .mambaConvolution:
-      return whole.split(".")
-    default:
-      return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
-    }
+    if slot.role.hasNamedFragments, !slot.fragments.isEmpty { return whole.split(".") }
+    return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
   }
 
   // MARK: - Modules
@@ -146,6 +152,8 @@ public struct MegatronNames: Sendable {
   ) -> [String] {
     switch role {
     case .wordEmbeddings: ["embedding.word_embeddings.weight"]
+    case .layerInput(let tensor): [tensor.rawValue + ".weight"]
+    case .layerScalar: ["layer_scalar"]
     case .positionEmbeddings: ["embedding.position_embeddings.weight"]
     case .outputLayer(let kind): ["output_layer.\(kind.rawValue)"]
     case .finalNorm(let kind):
@@ -178,6 +186,7 @@ public struct MegatronNames: Sendable {
     case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
+    case .routerScale(let scale): ["mlp.router.\(scale.rawValue)"]
     case .expertFC1(let kind): ["mlp.experts.experts.linear_fc1.\(kind.rawValue)"]
     case .expertFC2(let kind): ["mlp.experts.experts.linear_fc2.\(kind.rawValue)"]
     case .sharedFC1(let kind): ["mlp.shared_experts.linear_fc1.\(kind.rawValue)"]
@@ -185,13 +194,7 @@ public struct MegatronNames: Sendable {
     case .sharedGate: ["mlp.shared_experts.gate_weight"]
     case .latentDown: ["mlp.fc1_latent_proj.weight"]
     case .latentUp: ["mlp.fc2_latent_proj.weight"]
-    case .mambaIn(let kind): ["\(mixer).in_proj.\(kind.rawValue)"]
-    case .mambaConvolution(let kind): ["\(mixer).conv1d.\(kind.rawValue)"]
-    case .mambaDecay: ["\(mixer).A_log"]
-    case .mambaSkip: ["\(mixer).D"]
-    case .mambaStepBias: ["\(mixer).dt_bias"]
-    case .mambaNorm: ["\(mixer).norm.weight"]
-    case .mambaOut(let kind): ["\(mixer).out_proj.\(kind.rawValue)"]
+    case .mixer(let mixer, let part): [self.mixer(mixer, part)]
     case .predictorEmbeddingNorm: ["enorm.weight"]
     case .predictorHiddenNorm: ["hnorm.weight"]
     case .predictorMerge: ["eh_proj.weight"]
@@ -199,24 +202,51 @@ public struct MegatronNames: Sendable {
     }
   }
 
+  private func mixer(_ mixer: Role.Mixer, _ part: Role.MixerPart) -> String {
+    let module =
+      switch mixer {
+      case .mamba: mamba
+      case .delta, .convolution: "self_attention"
+      }
+    let parameter =
+      switch part {
+      case .input(let kind): "in_proj.\(kind.rawValue)"
+      case .convolution(let kind): "conv1d.\(kind.rawValue)"
+      case .decay: "A_log"
+      case .skip: "D"
+      case .stepBias: "dt_bias"
+      case .norm: mixer == .mamba ? "norm.weight" : "out_norm.weight"
+      case .output(let kind): "out_proj.\(kind.rawValue)"
+      }
+    return "\(module).\(parameter)"
+  }
+
   private func norm(_ place: NormPlace, _ kind: Role.Kind, _ dialect: Dialect) -> [String] {
     let name = kind.rawValue
     return switch (place, dialect.fusesNorms) {
     case (.beforeAttention, true): ["self_attention.linear_qkv.layer_norm_\(name)"]
+    case (.beforeInputProjection, true): ["self_attention.in_proj.layer_norm_\(name)"]
     case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
     case (.beforeMamba, false), (.beforeMambaAndAttention, _): ["norm.\(name)"]
     case (.beforeAttentionMap, true): ["self_attention.layer_norm_\(name)"]
     case (.beforeMLPMap, true): ["mlp.layer_norm_\(name)"]
-    case (.beforeAttention, false), (.beforeAttentionMap, false), (.beforeLatentAttention, _),
-      (.beforeBoth, _):
+    case (.beforeAttention, false), (.beforeAttentionMap, false), (.beforeInputProjection, false),
+      (.beforeLatentAttention, _), (.beforeBoth, _):
       ["input_layernorm.\(name)"]
     case (.beforeMLP, false), (.beforeMLPMap, false), (.beforeExperts, true):
       ["pre_mlp_layernorm.\(name)"]
     // The local specification's key map names it after a layer that is not there (FORMATS.md B.4).
     case (.beforeExperts, false): ["mlp.linear_fc1.layer_norm_\(name)"]
-    case (.afterAttention, _): ["self_attention.linear_proj.post_layernorm.\(name)"]
-    case (.afterMLP, _): ["mlp.linear_fc2.post_layernorm.\(name)"]
+    case (.afterAttention, true): ["self_attention.linear_proj.post_layernorm.\(name)"]
+    case (.afterAttention, false): ["post_self_attn_layernorm.\(name)"]
+    case (.afterMLP, true): ["mlp.linear_fc2.post_layernorm.\(name)"]
+    case (.afterMLP, false): ["post_mlp_layernorm.\(name)"]
+    case (.beforeShared, _): ["pre_shared_expert_layernorm.\(name)"]
+    case (.afterShared, _): ["mlp.post_shared_expert_layernorm.\(name)"]
+    case (.afterExperts, _): ["mlp.post_moe_layernorm.\(name)"]
+    case (.afterBoth, _): ["post_ffn_layernorm.\(name)"]
+    case (.afterLayerInput, _): ["post_per_layer_input_norm.\(name)"]
     }
   }
 }
@@ -272,9 +302,10 @@ public struct MegatronPiece: Sendable {
 }
 
 extension Role {
-  fileprivate var isMamba: Bool {
+  /// Whether the fragments always have keys of their own.
+  fileprivate var hasNamedFragments: Bool {
     switch self {
-    case .mambaIn, .mambaConvolution: true
+    case .mixer(_, .input), .mixer(_, .convolution): true
     default: false
     }
   }

@@ -14,6 +14,8 @@ public struct Slot: Hashable, Sendable {
   public var fragments: [Fragment]
   /// Whether Megatron keeps the values in float32 whatever the model's precision.
   public var isFloat32: Bool
+  /// What is added to Hugging Face's values to make them Megatron's.
+  public var shift = 0.0
   /// Whether training leaves the values as they are.
   public var isConstant: Bool
 
@@ -40,7 +42,7 @@ public struct Slot: Hashable, Sendable {
   }
 
   /// The learned numbers that Hugging Face counts: none where there is no tensor for them.
-  public var parameters: Int { parts.isEmpty ? 0 : shape.count }
+  public var parameters: Int { parts.reduce(0) { $0 + $1.shape.count } }
 
   /// The elements of one row; an expert bank's rows are those of its matrices.
   public var rowWidth: Int { Slot.rowWidth(shape, split) }
@@ -119,6 +121,9 @@ public enum Role: Hashable, Sendable {
   case attentionSinks
   case attentionOutput(Kind)
 
+  case layerScalar
+  case layerInput(LayerInputTensor)
+
   case query
   case queryDown
   case queryLatentNorm
@@ -136,6 +141,7 @@ public enum Role: Hashable, Sendable {
 
   case router(Kind)
   case routerCorrection
+  case routerScale(RouterScale)
   case expertFC1(Kind)
   case expertFC2(Kind)
   case sharedFC1(Kind)
@@ -144,13 +150,8 @@ public enum Role: Hashable, Sendable {
   case latentDown
   case latentUp
 
-  case mambaIn(Kind)
-  case mambaConvolution(Kind)
-  case mambaDecay
-  case mambaSkip
-  case mambaStepBias
-  case mambaNorm
-  case mambaOut(Kind)
+  /// A part of what stands in attention's place, or beside it.
+  case mixer(Mixer, MixerPart)
 
   case predictorEmbeddingNorm
   case predictorHiddenNorm
@@ -165,6 +166,39 @@ public enum Role: Hashable, Sendable {
     case epsilon = "eps"
   }
 
+  /// The factors on what a router looks at and on the weights it gives, as Megatron-Bridge names them.
+  public enum RouterScale: String, Hashable, Sendable {
+    case input = "scale"
+    case experts = "per_expert_scale"
+  }
+
+  /// The tensors that tell blocks of a token besides the stream, as Megatron-Bridge names them.
+  public enum LayerInputTensor: String, Hashable, Sendable {
+    case table = "per_layer_embedding"
+    case projection = "per_layer_model_proj"
+    case norm = "per_layer_proj_norm"
+    /// The way in and the way out of a block's layer.
+    case gate = "per_layer_input_gate"
+    case output = "per_layer_projection"
+  }
+
+  /// What has parts of these kinds.
+  public enum Mixer: Hashable, Sendable {
+    case mamba
+    case delta
+    case convolution
+  }
+
+  public enum MixerPart: Hashable, Sendable {
+    case input(Kind)
+    case convolution(Kind)
+    case decay
+    case skip
+    case stepBias
+    case norm
+    case output(Kind)
+  }
+
   /// Weight or bias of a layer that may have both.
   public enum Kind: String, Hashable, Sendable {
     case weight
@@ -176,9 +210,18 @@ public enum Role: Hashable, Sendable {
 public enum NormPlace: Hashable, Sendable {
   case beforeAttention
   case beforeLatentAttention
+  /// Before a layer in attention's place that begins with one projection.
+  case beforeInputProjection
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  /// Around an MLP that works beside experts, behind experts, and behind the sum of both.
+  case beforeShared
+  case afterShared
+  case afterExperts
+  case afterBoth
+  /// Behind a layer that reads the token's own input for it.
+  case afterLayerInput
   case beforeAttentionMap
   case beforeMLPMap
   /// Before an attention and an MLP that work side by side on the same normed input.

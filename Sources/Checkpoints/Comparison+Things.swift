@@ -80,11 +80,13 @@ private struct MappedSides {
     let duplicates = Set(model.blueprint.duplicates.keys)
     stored = stored.renamed { duplicates.contains($0) && weights[$0] == nil ? nil : $0 }
     let buffers = model.blueprint.buffers
-    let skipped = weights.names.filter { buffers.contains($0) && stored[$0] == nil }
+    let skipped = weights.names.filter {
+      (buffers.contains($0) || model.blueprint.isBystander($0)) && stored[$0] == nil
+    }
     if !skipped.isEmpty {
       notes.append(
-        "\(skipped.count) tensors that hold no learned values are only in Hugging Face's files; not "
-          + "compared.")
+        "\(skipped.count) tensors that are no part of the model or hold no learned values are only in "
+          + "Hugging Face's files; not compared.")
     }
     let source = try SourceTensors(weights, model.blueprint.quantisation)
     if source.isQuantised {

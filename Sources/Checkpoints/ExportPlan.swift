@@ -19,8 +19,9 @@ public struct ExportPlan: Sendable {
   public init(
     _ model: HuggingFaceModel, from checkpoint: MegatronModel, _ options: ConversionOptions
   ) throws {
-    let stored = try StoredTensors(model.blueprint, checkpoint, isStrict: options.isStrict)
     let kept = try SourceRecord.read(from: checkpoint.folder)
+    let model = try model.spelled(as: kept?.names)
+    let stored = try StoredTensors(model.blueprint, checkpoint, isStrict: options.isStrict)
     var builder = try ExportBuilder(
       model: model, stored: stored, kept: kept, dtype: options.dtype, isStrict: options.isStrict)
     self.model = model
@@ -95,7 +96,8 @@ private struct ExportBuilder {
   /// How the tensors of existing files compare with those that can be given.
   private func coverage(of record: SourceRecord) -> Coverage {
     var coverage = Coverage()
-    let buffers = model.blueprint.buffers
+    let blueprint = model.blueprint
+    let buffers = blueprint.buffers
     for entry in record.files.flatMap(\.header.tensors) {
       if let origin = stored.origins[entry.name] {
         if origin.shape != entry.shape {
@@ -103,7 +105,7 @@ private struct ExportBuilder {
             .init(name: entry.name, expected: origin.shape, found: entry.shape))
         }
       } else if isStrict, kept?.carried?[entry.name] == nil, !stored.known.contains(entry.name),
-        !buffers.contains(entry.name)
+        !buffers.contains(entry.name), !blueprint.isBystander(entry.name)
       {
         coverage.extra.append(entry.name)
       }
@@ -230,6 +232,24 @@ private struct ExportBuilder {
           count: entry.shape.count, source: source.dtype, target: entry.dtype, work: source.work,
           runs: source.runs))
     }
+  }
+
+  /// The tensor that a shifted one was made from, out of the record or the model's own weights.
+  private func original(
+    _ name: String, _ origin: StoredTensors.Origin
+  ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns)? {
+    guard origin.slot.slot.shift != 0 else { return nil }
+    if let carried = kept?.carried, let entry = carried[name], entry.shape == origin.shape,
+      try origin.isMade(from: carried.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try carried.runs(of: name) })
+    }
+    if let weights = model.weights, let entry = weights[name], entry.shape == origin.shape,
+      try origin.isMade(from: weights.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try weights.runs(of: name) })
+    }
+    return nil
   }
 
   private func source(

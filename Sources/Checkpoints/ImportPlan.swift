@@ -51,7 +51,7 @@ public struct ImportPlan: Sendable {
     blueprint = source.blueprint
     notes = source.notes + builder.notes
     transfer = try builder.transfer(
-      model: model, carried: source.carried)
+      model: model, carried: source.carried + builder.inexact)
   }
 }
 
@@ -69,6 +69,8 @@ private struct ImportBuilder {
   /// The keys of the extra-state objects, and who writes them.
   private var extraStates: [(key: String, rank: Int)] = []
   private(set) var notes: [String] = []
+  /// Tensors whose bits the rounding of shifted values would lose.
+  private(set) var inexact: [String] = []
 
   private struct Chunk {
     var slot: Int
@@ -114,6 +116,7 @@ private struct ImportBuilder {
       guard !slot.parts.contains(where: { absent.contains($0.name) }) else { continue }
       let source = try sourceType(slot)
       let target = try targetType(slot, source)
+      try noteRounding(slot, source, target)
       for var piece in names.pieces(of: placed) {
         if slot.split == .vocabulary { piece.pad(to: padded) }
         for shard in piece.shards(slot.split, sizes) {
@@ -156,9 +159,21 @@ private struct ImportBuilder {
     return first
   }
 
+  /// Notes the tensors of a shifted slot that an export could not compute.
+  private mutating func noteRounding(
+    _ slot: Slot, _ source: DType, _ target: DType
+  ) throws {
+    guard slot.shift != 0 else { return }
+    let shift = Shift(amount: slot.shift, source: source, stored: target)
+    for part in slot.parts where try !shift.isUndone(of: weights.runs(of: part.name, as: source)) {
+      inexact.append(part.name)
+    }
+  }
+
   private func targetType(_ slot: Slot, _ source: DType) throws -> DType {
     let target = slot.isFloat32 ? .float32 : options.dtype ?? source
-    guard target == source || source.isFloat && target.isFloat, !source.isSubByte else {
+    let isSame = target == source && slot.shift == 0
+    guard isSame || source.isFloat && target.isFloat, !source.isSubByte else {
       throw ConversionError.notConvertible(
         tensor: slot.parts.first?.name ?? "", from: source, to: target)
     }

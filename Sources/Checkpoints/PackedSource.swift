@@ -25,7 +25,7 @@ struct PackedSource: Sendable {
       layout = slot.layout
     }
     let isComputed = parts.contains { $0?.isQuantised ?? false }
-    work = max(isComputed ? .computing : .copying, layout.work)
+    work = max(isComputed || slot.shift != 0 ? .computing : .copying, layout.work)
   }
 
   /// The bytes of a range of packed rows, zeros behind the last (a padded vocabulary).
@@ -35,6 +35,7 @@ struct PackedSource: Sendable {
     var packed = try layout.pack(rows: filled, rowBytes: rowBytes, dtype: dtype) {
       part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name, as: dtype)
     }
+    packed = packed.shifted(by: slot.shift, dtype: dtype)
     packed.append(.zeros((rows.count - filled.count) * rowBytes))
     guard let columns else { return packed }
     let width = dtype.byteWidth

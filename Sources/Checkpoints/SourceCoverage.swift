@@ -44,7 +44,14 @@ struct SourceCoverage {
       try Self.requireEqual(name, original, weights)
     }
     let buffers = blueprint.buffers
-    let unknown = weights.names.filter { !known.contains($0) && !buffers.contains($0) }
+    let others = weights.names.filter { !known.contains($0) && !buffers.contains($0) }
+    let bystanders = others.filter(blueprint.isBystander)
+    if !bystanders.isEmpty {
+      notes.append(
+        "\(bystanders.count) tensors are no part of the language model (\(bystanders[0]) …); kept "
+          + "beside the checkpoint as they are.")
+    }
+    let unknown = others.filter { !blueprint.isBystander($0) }
     coverage.extra = unknown
     if isStrict, !coverage.isComplete {
       throw ConversionError.coverage(coverage, in: model.folder)

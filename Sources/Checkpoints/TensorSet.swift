@@ -130,18 +130,24 @@ extension TensorSet {
     let stored = try StoredTensors(blueprint, model, isStrict: false)
     var used: Set<String> = []
     var found: [Tensor] = []
+    let carried = try SourceRecord.read(from: model.folder)?.carried
+    let besides = carried.map { TensorSet($0) } ?? TensorSet([])
     for name in stored.names + blueprint.duplicates.keys.sorted() {
       guard let origin = stored.origins[name] else { continue }
       used.formUnion(origin.slot.pieces.map(\.piece.key))
+      if let original = besides[name],
+        try origin.isMade(from: original.runs(), dtype: original.dtype)
+      {
+        found.append(original)
+        continue
+      }
       found.append(
         Tensor(
           name: name, dtype: origin.slot.dtype, shape: origin.shape,
           pieces: origin.slot.pieces.reduce(0) { $0 + $1.tensor.chunkCount }
         ) { _ in try origin.slot.runs(part: origin.part) })
     }
-    if let carried = try SourceRecord.read(from: model.folder)?.carried {
-      found += TensorSet(carried).tensors
-    }
+    found += besides.tensors.filter { stored.origins[$0.name] == nil }
     // Constants that have changed are nothing a Hugging Face model could hold.
     used.formUnion(stored.constants)
     unused = model.tensors.keys.filter { !used.contains($0) }.sorted()

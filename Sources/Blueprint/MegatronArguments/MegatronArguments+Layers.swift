@@ -42,6 +42,7 @@ extension Attention {
         arguments.values["isthmus_qk_layernorm_follows_rotary"] = .bool(true)
       }
     }
+    if valueEps != nil { arguments.values["isthmus_value_norm"] = .bool(true) }
     if sinks != nil { arguments.values["softmax_type"] = .string("learnable") }
     if isGated { arguments.values["attention_output_gate"] = .bool(true) }
     if keyScale != 1 { arguments.values["isthmus_key_scale"] = .number(keyScale) }
@@ -121,12 +122,15 @@ extension Experts {
     }
     if let shared {
       values["moe_shared_expert_intermediate_size"] = .integer(shared.inner)
-      values["moe_shared_expert_overlap"] = .bool(true)
+      // Megatron-Core does not run a gated one beside the others.
+      values["moe_shared_expert_overlap"] = .bool(sharedGate == nil)
     }
     if sharedGate != nil { values["moe_shared_expert_gate"] = .bool(true) }
     if let latent { values["moe_latent_size"] = .integer(latent.size) }
     if router.scalesInput { values["moe_apply_probs_on_input"] = .bool(true) }
     if hasBias { values["add_bias_linear"] = .bool(true) }
+    if router.input != nil { values["isthmus_router_reads_stream"] = .bool(true) }
+    if router.expertScale != nil { values["isthmus_router_expert_scale"] = .bool(true) }
     if router.hasBias { values["isthmus_router_bias"] = .bool(true) }
     if router.normMinimum != 0 {
       values["isthmus_router_norm_minimum"] = .number(router.normMinimum)
@@ -150,6 +154,12 @@ extension Experts {
       if !router.isNormalized { values["isthmus_router_normalizes"] = .bool(false) }
     }
     arguments.values = values
+  }
+}
+
+extension Scalar {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.values["isthmus_layer_scalar"] = .bool(true)
   }
 }
 
@@ -184,5 +194,25 @@ extension Mamba {
       values["isthmus_mamba_step_maximum"] = .number(stepLimit.high)
     }
     arguments.values = values
+  }
+}
+
+extension DeltaNet {
+  public func describe(in arguments: inout MegatronArguments) {
+    var values = arguments.values
+    values["experimental_attention_variant"] = .string("gated_delta_net")
+    values["linear_num_key_heads"] = .integer(keyHeads)
+    values["linear_num_value_heads"] = .integer(valueHeads)
+    values["linear_key_head_dim"] = .integer(keySize)
+    values["linear_value_head_dim"] = .integer(valueSize)
+    values["linear_conv_kernel_dim"] = .integer(kernel)
+    arguments.values = values
+  }
+}
+
+extension ShortConvolution {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.values["isthmus_short_convolution_kernel"] = .integer(kernel)
+    if hasBias { arguments.values["isthmus_short_convolution_bias"] = .bool(true) }
   }
 }

@@ -96,8 +96,9 @@ public struct MegatronArguments {
     describeFrame(source: source)
     describeNorms()
     describeOutputNorms()
-    describeRotations()
+    describeAttentions()
     describeFeedForward()
+    describeWhatReplacesAttention()
     describeDifferingBlocks()
     describeRareFacts()
     describeBiases()
@@ -141,7 +142,9 @@ public struct MegatronArguments {
     values["mtp_num_layers"] =
       predictors > 0 ? .integer(predictors) : provider == .hybrid ? .integer(0) : .null
     let isParallel = blueprint.blocks.contains { block in
-      block.layers.contains { $0 is ParallelResidual }
+      block.layers.contains { layer in
+        layer is ParallelResidual && layer.leaves.contains { $0 is Attention }
+      }
     }
     if isParallel { values["isthmus_parallel_block"] = .bool(true) }
     describeFreshWeights()
@@ -208,6 +211,22 @@ public struct MegatronArguments {
     }
   }
 
+  /// Which layers have something else where others have attention.
+  private mutating func describeWhatReplacesAttention() {
+    func marks(_ matches: (any Layer) -> Bool) -> [JSON]? {
+      let found = blueprint.blocks.map { $0.leaves.contains(where: matches) }
+      return found.contains(true) ? found.map { .integer($0 ? 1 : 0) } : nil
+    }
+    if let linear = marks({ $0 is DeltaNet }) {
+      values["linear_attention_freq"] = .array(linear)
+      values["hetereogenous_dist_checkpoint"] = .bool(true)
+      values["transformer_layer_spec"] = MegatronDefaults.attentionVariants
+    }
+    if let convolutions = marks({ $0 is ShortConvolution }) {
+      values["isthmus_short_convolution_freq"] = .array(convolutions)
+    }
+  }
+
   private mutating func describeBiases() {
     guard let biases = attentionBiases else { return }
     // To Megatron-Core all linear layers have biases, or none but the one before attention.
@@ -234,6 +253,12 @@ public struct MegatronArguments {
       values["isthmus_input_scales"] = .array(inputScales.sorted().map(JSON.number))
     }
     if let scale = blueprint.logitScale { values["isthmus_logit_scale"] = .number(scale) }
+    if let inputs = blueprint.layerInputs {
+      values["isthmus_layer_inputs"] = .object(
+        JSONObject([
+          "size": .integer(inputs.size), "vocabulary": .integer(inputs.vocabulary),
+        ]))
+    }
     if blueprint.normalizesHead { values["isthmus_normalized_head"] = .bool(true) }
     if blueprint.frame.names.headBias != nil { values["isthmus_output_bias"] = .bool(true) }
     if blueprint.frame.names.positions != nil {
@@ -273,6 +298,11 @@ extension MegatronArguments {
     values["position_embedding_type"] = .string("rope")
     values["rotary_base"] = .number(rotary.theta)
     values["rotary_percent"] = .number(Double(rotary.dimensions) / Double(headSize))
+    if let pairs = rotary.pairs {
+      note(
+        "proportional",
+        ["partial_rotary_factor": .number(2 * Double(pairs) / Double(rotary.dimensions))])
+    }
     switch rotary.scaling {
     case .none:
       break

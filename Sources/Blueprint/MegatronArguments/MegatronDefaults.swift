@@ -275,6 +275,15 @@ enum MegatronDefaults {
       "use_transformer_engine": .bool(true),
     ]))
 
+  /// Layers built one by one, some with another kind of attention.
+  static let attentionVariants = JSON.object(
+    JSONObject([
+      "_call_": .bool(false),
+      "_target_": .string(
+        "megatron.core.models.gpt.experimental_attention_variant_module_specs."
+          + "get_transformer_block_with_experimental_attention_variant_spec"),
+    ]))
+
   /// Layers whose norms are on their outputs.
   static let outputNorms = function("exaone.exaone4.exaone4_provider.exaone4_layer_spec")
 
