@@ -5,18 +5,32 @@ import JSON
 public enum Registry {
   /// One line each, sorted.
   public static let all: [any Architecture.Type] = [
+    Deepseek.self,
+    DeepseekV2.self,
     DeepseekV3.self,
+    DeepseekV32.self,
+    Ernie4_5.self,
+    Ernie4_5Moe.self,
+    ExaoneMoe.self,
     Falcon.self,
     Gemma2.self,
+    Glm4Moe.self,
     GPTNeoX.self,
+    Granite.self,
+    GraniteMoe.self,
     Llama.self,
+    MiniMaxM2.self,
     Mistral.self,
     Mixtral.self,
     NemotronH.self,
+    Olmoe.self,
     Phi3.self,
+    Phimoe.self,
     Qwen2.self,
+    Qwen2Moe.self,
     Qwen3.self,
     Qwen3Moe.self,
+    SolarOpen.self,
   ]
 
   /// The architecture with this name in config.json's `architectures`.

@@ -1,3 +1,5 @@
+import JSON
+
 extension Config {
   /// What surrounds the blocks, in the keys most families share.
   ///
@@ -67,14 +69,22 @@ extension Config {
 
   /// Experts and how many each token passes, checked against each other.
   public func experts(
-    _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int
+    _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int? = nil
+  ) throws(ConfigError) -> (count: Int, perToken: Int) {
+    try experts(anyOf: keys, default: fallback, perTokenDefault: perTokenDefault)
+  }
+
+  /// The same, with the spellings of both keys in lists.
+  public func experts(
+    anyOf keys: [String], default fallback: Int? = nil,
+    perToken perTokenKey: String = "num_experts_per_tok", perTokenDefault: Int? = nil
   ) throws(ConfigError) -> (count: Int, perToken: Int) {
     guard let count: Int = try optional(anyOf: keys) ?? fallback else {
       throw .missing(key: keys[0])
     }
     try check(keys.first(where: has) ?? keys[0], count, in: 1...4096)
-    let perToken = try size("num_experts_per_tok", default: perTokenDefault)
-    try check("num_experts_per_tok", perToken, in: 1...count)
+    let perToken = try size(perTokenKey, default: perTokenDefault)
+    try check(perTokenKey, perToken, in: 1...count)
     return (count, perToken)
   }
 
@@ -82,10 +92,14 @@ extension Config {
   ///
   /// - Throws: `ConfigError.contradiction` where the groups leave fewer experts than a token needs.
   public func routerGroups(
-    countDefault: Int, keptDefault: Int, experts: Int, perToken: Int
+    countDefault: Int?, keptDefault: Int?, experts: Int, perToken: Int
   ) throws(ConfigError) -> Router.Groups? {
-    let groups: Int? = try nullable("n_group", default: countDefault)
-    let keptGroups: Int? = try nullable("topk_group", default: keptDefault)
+    func stated(_ key: String, _ fallback: Int?) throws(ConfigError) -> Int? {
+      guard let fallback else { return try optional(key) }
+      return try nullable(key, default: fallback)
+    }
+    let groups = try stated("n_group", countDefault)
+    let keptGroups = try stated("topk_group", keptDefault)
     guard let count = groups, let kept = keptGroups else {
       guard groups == nil, keptGroups == nil else {
         throw .contradiction("only one of n_group and topk_group is given")
@@ -127,6 +141,17 @@ extension Config {
     return sliding
   }
 
+  /// Whether each layer looks back through a window only, from a list of kinds or a pattern: a number
+  /// n for every layer but the nth, or letters, L for local and G for global (EXAONE).
+  ///
+  /// - Parameter hasWindow: whether there is a window at all.
+  public func patternedLayers(depth: Int, hasWindow: Bool) throws(ConfigError) -> [Bool] {
+    let pattern: SlidingPattern = try self("sliding_window_pattern", default: .every(4))
+    let listed = try slidingLayers(depth: depth)
+    guard hasWindow else { return Array(repeating: false, count: depth) }
+    return listed ?? (0..<depth).map(pattern.isSliding)
+  }
+
   /// The window of each layer where `use_sliding_window` switches windows on (Qwen).
   ///
   /// Without a list of layer kinds the layers from `max_window_layers` on have it.
@@ -160,5 +185,30 @@ extension Config {
       }
     if let window { try check("sliding_window", window, in: 1...Int.max) }
     return window
+  }
+}
+
+/// The two ways to write which layers have windows.
+private enum SlidingPattern: ConfigValue {
+  case every(Int)
+  case letters([Bool])
+
+  init?(config json: JSON) {
+    if let count = json.integer, count > 0 {
+      self = .every(count)
+    } else if let text = json.string, !text.isEmpty, text.allSatisfy({ "LG".contains($0) }) {
+      self = .letters(text.map { $0 == "L" })
+    } else {
+      return nil
+    }
+  }
+
+  static var configDescription: String { "a number or a pattern of L (local) and G (global)" }
+
+  func isSliding(_ index: Int) -> Bool {
+    switch self {
+    case .every(let count): (index + 1) % count != 0
+    case .letters(let letters): letters[index % letters.count]
+    }
   }
 }

@@ -19,8 +19,12 @@ public struct ExportPlan: Sendable {
   public init(
     _ model: HuggingFaceModel, from checkpoint: MegatronModel, _ options: ConversionOptions
   ) throws {
-    let stored = try StoredTensors(model.blueprint, checkpoint, isStrict: options.isStrict)
     let kept = try SourceRecord.read(from: checkpoint.folder)
+    let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
+    let stored = try StoredTensors(
+      model.blueprint, checkpoint,
+      besides: carried.union(PredictorCopies(model.blueprint, model.weights).own),
+      isStrict: options.isStrict)
     var builder = ExportBuilder(
       model: model, stored: stored, kept: kept, dtype: options.dtype, isStrict: options.isStrict)
     self.model = model

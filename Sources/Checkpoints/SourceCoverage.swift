@@ -41,8 +41,12 @@ struct SourceCoverage {
     where weights[name] != nil && weights[original] != nil && known.insert(name).inserted {
       try Self.requireEqual(name, original, weights)
     }
-    let buffers = blueprint.buffers
-    let unknown = weights.names.filter { !known.contains($0) && !buffers.contains($0) }
+    let copies = try PredictorCopies(blueprint, weights)
+    known.formUnion(copies.equal)
+    coverage.wrongShape += copies.wrongShape
+    notes += copies.notes
+    let besides = blueprint.buffers.union(copies.own)
+    let unknown = weights.names.filter { !known.contains($0) && !besides.contains($0) }
     coverage.extra = unknown
     if isStrict, !coverage.isComplete {
       throw ConversionError.coverage(coverage, in: model.folder)
@@ -79,14 +83,50 @@ struct SourceCoverage {
   private static func requireEqual(
     _ name: String, _ original: String, _ weights: ShardedFolder
   ) throws {
-    guard let left = weights[name], let right = weights[original],
-      left.dtype == right.dtype, left.shape == right.shape,
-      try TensorComparison.areEqual(
-        weights.runs(of: name), weights.runs(of: original))
-    else {
+    guard try weights.areEqual(name, original) else {
       throw ConversionError.unequalDuplicate(
         tensor: name, original: original, file: weights.path)
     }
+  }
+}
+
+/// The embeddings and output layers that a folder holds for its predictors alone.
+///
+/// Megatron's predictors use the model's. Where theirs equal those, they are written from them; else
+/// they are kept beside the checkpoint.
+struct PredictorCopies {
+  private(set) var equal: Set<String> = []
+  private(set) var own: Set<String> = []
+  private(set) var wrongShape: [Coverage.WrongShape] = []
+
+  init(_ blueprint: Blueprint, _ weights: ShardedFolder?) throws {
+    guard let weights else { return }
+    for (name, original) in blueprint.copies.sorted(by: { $0.key < $1.key }) {
+      guard let copy = weights[name], let model = weights[original] else { continue }
+      if copy.shape != model.shape {
+        wrongShape.append(.init(name: name, expected: model.shape, found: copy.shape))
+      } else if try weights.areEqual(name, original) {
+        equal.insert(name)
+      } else {
+        own.insert(name)
+      }
+    }
+  }
+
+  var notes: [String] {
+    own.sorted().map {
+      "Differs from the model's own, which Megatron's predictors use; kept beside the checkpoint: \($0)"
+    }
+  }
+}
+
+extension ShardedFolder {
+  /// Whether two tensors are the same, to the byte.
+  fileprivate func areEqual(_ name: String, _ other: String) throws -> Bool {
+    guard let left = self[name], let right = self[other], left.dtype == right.dtype,
+      left.shape == right.shape
+    else { return false }
+    return try TensorComparison.areEqual(runs(of: name), runs(of: other))
   }
 }
 

@@ -22,7 +22,10 @@ struct StoredTensors: Sendable {
   private(set) var constants: Set<String> = []
   private(set) var notes: [String] = []
 
-  init(_ blueprint: Blueprint, _ checkpoint: MegatronModel, isStrict: Bool) throws {
+  /// - Parameter besides: tensors that are known to be kept elsewhere.
+  init(
+    _ blueprint: Blueprint, _ checkpoint: MegatronModel, besides: Set<String>, isStrict: Bool
+  ) throws {
     let megatron = MegatronNames(blueprint)
     var coverage = Coverage()
     var used: Set<String> = []
@@ -77,8 +80,10 @@ struct StoredTensors: Sendable {
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
     notes += coverage.extra.map { "Not known, left out: \($0)" }
-    known.formUnion(blueprint.duplicates.keys)
-    for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
+    for (name, original) in blueprint.everyDuplicate where !besides.contains(name) {
+      known.insert(name)
+      origins[name] = origins[original]
+    }
   }
 }
 

@@ -127,10 +127,12 @@ extension TensorSet {
   ///
   /// - Parameter unused: gets the keys of the checkpoint that the blueprint does not know.
   init(_ blueprint: Blueprint, _ model: MegatronModel, unused: inout [String]) throws {
-    let stored = try StoredTensors(blueprint, model, isStrict: false)
+    let carried = try SourceRecord.read(from: model.folder)?.carried
+    let besides = Set(carried?.header.tensors.map(\.name) ?? [])
+    let stored = try StoredTensors(blueprint, model, besides: besides, isStrict: false)
     var used: Set<String> = []
     var found: [Tensor] = []
-    for name in stored.names + blueprint.duplicates.keys.sorted() {
+    for name in stored.names + blueprint.everyDuplicate.keys.sorted() {
       guard let origin = stored.origins[name] else { continue }
       used.formUnion(origin.slot.pieces.map(\.piece.key))
       found.append(
@@ -139,9 +141,7 @@ extension TensorSet {
           pieces: origin.slot.pieces.reduce(0) { $0 + $1.tensor.chunkCount }
         ) { _ in try origin.slot.runs(part: origin.part) })
     }
-    if let carried = try SourceRecord.read(from: model.folder)?.carried {
-      found += TensorSet(carried).tensors
-    }
+    if let carried { found += TensorSet(carried).tensors }
     // Constants that have changed are nothing a Hugging Face model could hold.
     used.formUnion(stored.constants)
     unused = model.tensors.keys.filter { !used.contains($0) }.sorted()

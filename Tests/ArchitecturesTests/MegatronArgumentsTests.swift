@@ -18,6 +18,12 @@ struct MegatronArgumentsTests {
       "apply_rope_fusion", "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
     ],
     "mistral": ["_target_"],
+    // How it would train them.
+    "glm4_moe": [
+      "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
+      "moe_router_bias_update_rate", "mtp_loss_scaling_factor",
+    ],
+    "olmoe": ["persist_layer_norm", "moe_router_dtype", "moe_router_load_balancing_type"],
     // Sizes in config.json of layers these models do not have.
     "qwen3_moe": ["ffn_hidden_size"],
     "nemotron_h_moe": ["ffn_hidden_size"],

@@ -161,19 +161,50 @@ import Testing
     }
   }
 
-  @Test func aPredictorsEmbeddingThatDiffersIsRefused() throws {
+  @Test func aPredictorsHeadThatDiffersIsKeptBesideTheCheckpoint() throws {
     try Support.withTemporaryFolder { folder in
       var (tensors, prefix) = try predicting()
-      tensors[prefix + "shared_head.head.weight"]?.bytes[3] ^= 1
+      let head = prefix + "shared_head.head.weight"
+      tensors[head]?.bytes[3] ^= 1
+      let source = folder.appending(path: "source")
+      try write(tensors, to: source)
+      let megatron = folder.appending(path: "megatron")
+      let plan = try importModel(source, to: megatron)
+      #expect(plan.notes.count == 1)
+      #expect(plan.notes.first?.contains(head) == true)
+      let stored = try CheckpointsTests.tensors(ofMegatron: megatron)
+      #expect(!stored.keys.contains { $0.hasPrefix("mtp.") && $0.contains("head") })
+      let back = folder.appending(path: "back")
+      try exportModel(megatron, like: source, to: back)
+      #expect(try differences(source, back) == [])
+
+      // Without the source's weights the checkpoint gives it; without the record the source does.
+      let bare = folder.appending(path: "bare")
+      try FileManager.default.createDirectory(at: bare, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        at: source.appending(path: "config.json"), to: bare.appending(path: "config.json"))
+      let second = folder.appending(path: "second")
+      try exportModel(megatron, like: bare, to: second)
+      #expect(differences(try CheckpointsTests.tensors(of: second), tensors) == [])
+      try FileManager.default.removeItem(at: megatron.appending(path: "iter_0000000/huggingface"))
+      let third = folder.appending(path: "third")
+      try exportModel(megatron, like: source, to: third)
+      #expect(try differences(source, third) == [])
+    }
+  }
+
+  @Test func aPredictorsEmbeddingOfAnotherShapeIsRefused() throws {
+    try Support.withTemporaryFolder { folder in
+      var (tensors, prefix) = try predicting()
+      let name = prefix + "embed_tokens.weight"
+      tensors[name] = tensors[prefix + "eh_proj.weight"]
       let bad = folder.appending(path: "bad")
       try write(tensors, to: bad)
       #expect {
         try ImportPlan(HuggingFaceModel(folder: bad.path), ConversionOptions())
       } throws: {
-        guard case ConversionError.unequalDuplicate(let name, "lm_head.weight", _) = $0 else {
-          return false
-        }
-        return name == prefix + "shared_head.head.weight"
+        guard case ConversionError.coverage(let coverage, _) = $0 else { return false }
+        return coverage.wrongShape.map(\.name) == [name]
       }
     }
   }

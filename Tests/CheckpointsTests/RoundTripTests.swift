@@ -13,6 +13,14 @@ import Testing
     #expect(Case.bridge.count >= 9)
   }
 
+  /// What the user is told of cases whose predictors are not those that Megatron has.
+  static let predictorNotes: [String: [String]] = [
+    // Copies of embedding and output layer with values of their own.
+    "hf/glm4_moe": ["model.layers.3.embed_tokens.weight", "model.layers.3.shared_head.head.weight"],
+    // The configuration names one that the files leave out.
+    "hf/exaone_moe": ["multi-token predictor"],
+  ]
+
   @Test(arguments: Case.huggingFace + Case.bridge)
   func everyFileComesBackByteForByte(_ item: Case) throws {
     try Support.withTemporaryFolder { folder in
@@ -21,7 +29,10 @@ import Testing
       let back = folder.appending(path: "back")
       let export = try exportModel(megatron, like: item.folder, to: back)
       #expect(try differences(item.folder, back) == [])
-      #expect(plan.notes == [] && export.notes == [])
+      let notes = Self.predictorNotes[item.path] ?? []
+      #expect(plan.notes.count == notes.count)
+      for (note, expected) in zip(plan.notes, notes) { #expect(note.contains(expected)) }
+      #expect(export.notes == [] || Self.predictorNotes[item.path] != nil)
 
       // Every item's stored checksums are those of its bytes.
       let checkpoint = try DistributedCheckpoint(folder: megatron.path + "/iter_0000000")

@@ -74,6 +74,7 @@ public struct MegatronArguments {
       values["hybrid_layer_pattern"] = .string(pattern)
     }
     describeFrame(source: source)
+    describePredictors()
     describeNorms()
     describeFeedForward()
     describeBiases()
@@ -113,7 +114,7 @@ public struct MegatronArguments {
       values["isthmus_embedding_scale"] = .number(scale)
     }
     // A hybrid model says 0 where others say nothing.
-    let predictors = blueprint.predictors.count
+    let predictors = blueprint.predictors.count(where: \.isInMegatron)
     values["mtp_num_layers"] =
       predictors > 0 ? .integer(predictors) : provider == .hybrid ? .integer(0) : .null
     let isParallel = blueprint.blocks.contains { block in
@@ -140,6 +141,17 @@ public struct MegatronArguments {
     values["init_method"] = normal(deviation)
     values["embedding_init_method"] = normal(deviation)
     values["output_layer_init_method"] = normal(deviation / additions.squareRoot())
+  }
+
+  /// The kinds of layers in a hybrid's predictors, which are all alike.
+  private mutating func describePredictors() {
+    guard provider == .hybrid, let predictor = blueprint.predictors.first else { return }
+    var inner = self
+    inner.pattern = ""
+    for block in predictor.blocks {
+      for layer in block.layers { inner.describe(layer) }
+    }
+    values["mtp_hybrid_override_pattern"] = .string(inner.pattern)
   }
 
   // MARK: - What the layers have in common
@@ -180,7 +192,9 @@ public struct MegatronArguments {
         blueprint.blocks.map { block in
           .integer(block.leaves.contains { $0 is Experts } ? 1 : 0)
         })
-      values["transformer_layer_spec"] = MegatronDefaults.mixedLayers
+      if values["transformer_layer_spec"] == nil {
+        values["transformer_layer_spec"] = MegatronDefaults.mixedLayers
+      }
     }
   }
 

@@ -264,6 +264,21 @@ enum MegatronDefaults {
       "use_transformer_engine": .bool(true),
     ]))
 
+  /// Layers whose attention looks at some keys only.
+  static let sparseAttentionLayers = JSON.object(
+    JSONObject([
+      "_call_": .bool(false),
+      "_target_": .string(
+        "megatron.core.models.gpt.experimental_attention_variant_module_specs."
+          + "get_transformer_block_with_experimental_attention_variant_spec"),
+    ]))
+
+  /// Layers that norm all heads of a token together: the first only where each query head has a key
+  /// head of its own.
+  static let wideNormLayers = function("olmoe.olmoe_provider.olmoe_layer_spec")
+  static let groupedWideNormLayers = function(
+    "minimax_m2.minimax_m2_provider.minimax_m2_layer_spec")
+
   /// A function of Bridge's models, not called.
   private static func function(_ name: String) -> JSON {
     .object(

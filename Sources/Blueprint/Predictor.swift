@@ -1,0 +1,111 @@
+import Tensors
+
+/// Blocks that predict one token further ahead than the model before them (DeepSeek-V3 §2.2).
+///
+/// They read merge([norm(embedding of the next token); norm(hidden state)]). Names here are full ones.
+public struct Predictor: Sendable {
+  /// One block; several where the model is a stack of single layers.
+  public var blocks: [Block]
+  public var embeddingNorm: Norm
+  public var hiddenNorm: Norm
+  /// The matrix [width, 2 · width] that merges the two.
+  public var merge: String
+  /// The norm before the output layer; `nil` where it is the model's own.
+  public var final: Norm?
+  /// The embedding and the output layer that files may hold for the predictor alone: name → the
+  /// model's own, which Megatron uses.
+  public var copies: [String: String] = [:]
+
+  public init(
+    _ blocks: [Block], embeddingNorm: Norm, hiddenNorm: Norm, merge: String, final: Norm?
+  ) {
+    self.blocks = blocks
+    self.embeddingNorm = embeddingNorm
+    self.hiddenNorm = hiddenNorm
+    self.merge = merge
+    self.final = final
+  }
+
+  /// Whether Megatron can hold it: its predictors end in a norm of their own.
+  public var isInMegatron: Bool { final != nil }
+
+  /// - Parameter isHybrid: whether the blocks are layers of a hybrid stack.
+  func slots(_ depth: Int, isHybrid: Bool) -> [PlacedSlot] {
+    let width = embeddingNorm.width
+    let outer =
+      embeddingNorm.slots(.role(.predictorEmbeddingNorm))
+      + hiddenNorm.slots(.role(.predictorHiddenNorm))
+      + [Slot(.predictorMerge, [Part(merge + ".weight", [width, 2 * width])], split: .rows)]
+    let last = final?.slots(.role(.predictorFinalNorm)) ?? []
+    func placed(_ slot: Slot) -> PlacedSlot { PlacedSlot(.predictor(depth), "", slot) }
+    let inside = blocks.enumerated().flatMap { index, block in
+      block.slots.map {
+        PlacedSlot(.predictorBlock(depth, layer: isHybrid ? index : nil), block.prefix, $0)
+      }
+    }
+    return outer.map(placed) + inside + last.map(placed)
+  }
+}
+
+extension Blueprint {
+  /// Adds predictors that are numbered on after the blocks, each with copies of embedding and head.
+  ///
+  /// - Parameter layers: the layers of each predictor's block.
+  public mutating func addNumberedPredictors(
+    _ count: Int, eps: Double, @BlockBuilder layers: () -> [any Layer]
+  ) {
+    let names = frame.names
+    for index in frame.depth..<frame.depth + count {
+      let prefix = "\(names.blocks).\(index)."
+      func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, prefix + name) }
+      var predictor = Predictor(
+        [Block(prefix: prefix, layers: layers())], embeddingNorm: norm("enorm"),
+        hiddenNorm: norm("hnorm"), merge: prefix + "eh_proj", final: norm("shared_head.norm"))
+      predictor.copies = [
+        prefix + "embed_tokens.weight": names.embedding,
+        prefix + "shared_head.head.weight": frame.isTied ? names.embedding : names.head,
+      ]
+      predictors.append(predictor)
+    }
+  }
+
+  /// Adds a predictor under the names that Qwen3-Next gave its own.
+  ///
+  /// - Parameters:
+  ///   - kind: of the three norms around the block.
+  ///   - layers: the layers of its block.
+  public mutating func addPredictor(
+    eps: Double, _ kind: Norm.Kind = .rms, @BlockBuilder layers: () -> [any Layer]
+  ) {
+    func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, "mtp." + name, kind) }
+    predictors.append(
+      Predictor(
+        [Block(prefix: "mtp.layers.0.", layers: layers())],
+        embeddingNorm: norm("pre_fc_norm_embedding"), hiddenNorm: norm("pre_fc_norm_hidden"),
+        merge: "mtp.fc", final: norm("norm")))
+  }
+
+  /// What files may hold for predictors alone: name → the tensor of the model that it may equal.
+  public var copies: [String: String] {
+    predictors.reduce(into: [:]) { $0.merge($1.copies) { first, _ in first } }
+  }
+
+  /// The duplicates of the model and the copies of its predictors.
+  public var everyDuplicate: [String: String] {
+    duplicates.merging(copies) { duplicate, _ in duplicate }
+  }
+
+  /// The predictors that Megatron holds, with their slots.
+  var predictorSlots: [PlacedSlot] {
+    predictors.filter(\.isInMegatron).enumerated().flatMap {
+      $1.slots($0, isHybrid: isHybrid)
+    }
+  }
+
+  /// The names of predictors' tensors that Megatron has no place for.
+  var predictorsBeside: [String] {
+    predictors.filter { !$0.isInMegatron }.flatMap { predictor in
+      predictor.slots(0, isHybrid: isHybrid).flatMap(\.slot.parts).map(\.name)
+    }
+  }
+}
