@@ -23,27 +23,24 @@ public enum Ernie4_5Moe: Architecture {
     let sparse = try sparseLayers(config, depth: depth)
     let predictors = try config.predictors(limit: depth)
 
-    func layers(_ index: Int) -> [any Layer] {
-      [
-        Residual(Norm(width, eps: eps, "input_layernorm"), attention),
-        Residual(
-          Norm(width, eps: eps, "post_attention_layernorm"), sparse[index] ? experts : mlp),
-      ]
+    @BlockBuilder func layers(_ index: Int) -> [any Layer] {
+      Residual(Norm(width, eps: eps, "input_layernorm"), attention)
+      Residual(
+        Norm(width, eps: eps, "post_attention_layernorm"), sparse[index] ? experts : mlp)
     }
     let frame = try config.frame(
       isTied: true, names: Frame.Names(headBias: bias ? "lm_head.bias" : nil))
-    var blueprint = Blueprint(frame, final: Norm(width, eps: eps, "model.norm")) { index in
-      layers(index)
-    }
+    var blueprint = Blueprint(
+      frame, final: Norm(width, eps: eps, "model.norm"), block: layers)
     blueprint.numbersLayers = true
     for index in 0..<predictors {
       blueprint.predictors.append(
         Predictor(
           // Its block is built as the layer of its number.
-          [Block(prefix: "model.mtp_block.\(index).", layers: layers(index))],
-          embeddingNorm: Norm(width, eps: eps, "model.mtp_emb_norm.\(index)"),
-          hiddenNorm: Norm(width, eps: eps, "model.mtp_hidden_norm.\(index)"),
-          merge: "model.mtp_linear_proj.\(index)", final: nil))
+          prefix: "model.", block: "model.mtp_block.\(index).", layers: layers(index),
+          embeddingNorm: Norm(width, eps: eps, "mtp_emb_norm.\(index)"),
+          hiddenNorm: Norm(width, eps: eps, "mtp_hidden_norm.\(index)"),
+          merge: "mtp_linear_proj.\(index)", final: nil))
     }
     return blueprint
   }

@@ -25,7 +25,7 @@ public enum NemotronH: Architecture {
     config.ignore("rope_theta", "partial_rotary_factor", "rope_parameters")
     let activation = try config.activation("mlp_hidden_act", default: .squaredReLU)
 
-    let mamba = try config.mamba(width: width, eps: eps)
+    let mamba = try config.mamba(width: width, eps: eps, .nemotron)
     let (heads, groups, headSize) = try config.heads(
       width: width, groupsDefault: 8, headSizeDefault: 128)
     let attention = Attention(

@@ -5,6 +5,7 @@ import JSON
 public enum Registry {
   /// One line each, sorted.
   public static let all: [any Architecture.Type] = [
+    Bamba.self,
     Deepseek.self,
     DeepseekV2.self,
     DeepseekV3.self,
@@ -13,12 +14,14 @@ public enum Registry {
     Ernie4_5Moe.self,
     ExaoneMoe.self,
     Falcon.self,
+    FalconH1.self,
     Gemma2.self,
     Glm4Moe.self,
     GPTNeoX.self,
     Granite.self,
     GraniteMoe.self,
     Llama.self,
+    Mamba2.self,
     MiniMaxM2.self,
     Mistral.self,
     Mixtral.self,

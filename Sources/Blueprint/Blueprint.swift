@@ -38,11 +38,22 @@ public struct Blueprint: Sendable {
 
   /// Every learned tensor in the order of the forward pass.
   public var slots: [PlacedSlot] {
-    let inside = blocks.enumerated().flatMap { index, block in
-      block.slots.map { PlacedSlot(.block(index), block.prefix, $0) }
+    let inside = stack.enumerated().flatMap { index, layer in
+      layer.layers.flatMap(\.slots).map { PlacedSlot(.block(index), layer.prefix, $0) }
     }
     return leadingSlots + inside + trailingSlots
   }
+
+  /// The layers as Megatron numbers them: the blocks, or in a hybrid stack what each is made of.
+  private var stack: [Block] {
+    guard isHybrid, !hasMambaBeside else { return blocks }
+    return blocks.flatMap { block in
+      block.layers.map { Block(prefix: block.prefix, layers: [$0]) }
+    }
+  }
+
+  /// The number of layers as Megatron counts them.
+  public var stackDepth: Int { stack.count }
 
   /// The slots outside the blocks.
   var surroundingSlots: [PlacedSlot] { leadingSlots + trailingSlots }
@@ -182,6 +193,7 @@ public struct Block: Sendable {
 public struct PlacedSlot: Sendable {
   public enum Section: Hashable, Sendable {
     case embedding
+    /// A layer of Megatron's stack, by its number.
     case block(Int)
     case final
     case predictor(Int)

@@ -67,6 +67,13 @@ public final class Config {
   public func optionalSize(
     _ keys: String..., limit: Int = 1 << 20
   ) throws(ConfigError) -> Int? {
+    try optionalSize(anyOf: keys, limit: limit)
+  }
+
+  /// A size under the first of several spellings of its key that is present.
+  public func optionalSize(
+    anyOf keys: [String], limit: Int = 1 << 20
+  ) throws(ConfigError) -> Int? {
     guard let value: Int = try optional(anyOf: keys) else { return nil }
     try check(keys.first(where: has) ?? keys[0], value, in: 1...limit)
     return value

@@ -68,14 +68,17 @@ public struct Residual: Layer {
 }
 
 /// x + attention(norm(x)) + mlp(norm(x)): a parallel block, with one norm for both or one for each.
+///
+/// Or attention and a Mamba layer, or whatever else works side by side.
 public struct ParallelResidual: Layer {
   /// The norm both branches share; `nil` where each has its own.
   public var shared: Norm?
   public var branches: [Residual]
 
+  /// - Parameter layers: the branches, as residuals without norms where they have factors.
   public init(shared: Norm, _ layers: any Layer...) {
     self.shared = shared
-    branches = layers.map { Residual(nil, $0) }
+    branches = layers.map { $0 as? Residual ?? Residual(nil, $0) }
   }
 
   public init(_ branches: Residual...) {
@@ -84,11 +87,13 @@ public struct ParallelResidual: Layer {
   }
 
   public var slots: [Slot] {
-    (shared?.slots(.place(.beforeBoth)) ?? []) + branches.flatMap(\.slots)
+    (shared?.slots(.place(normBefore)) ?? []) + branches.flatMap(\.slots)
   }
 
   public var buffers: [String] { branches.flatMap(\.buffers) }
-  public var normBefore: NormPlace { .beforeBoth }
+  public var normBefore: NormPlace {
+    branches.contains { $0.layer is Mamba } ? .beforeMambaAndAttention : .beforeBoth
+  }
   public var inner: [any Layer] { branches }
 }
 

@@ -34,9 +34,12 @@ public struct MegatronNames: Sendable {
   public let stacksLayers: Bool
   /// Hybrid stacks call their last norm `final_norm`.
   public let isHybrid: Bool
+  /// What a Mamba layer's module is called.
+  let mixer: String
 
   public init(_ blueprint: Blueprint) {
-    depth = blueprint.frame.depth
+    depth = blueprint.stackDepth
+    mixer = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
     stacksLayers = blueprint.stacksLayers
     isHybrid = blueprint.isHybrid
   }
@@ -179,13 +182,13 @@ public struct MegatronNames: Sendable {
     case .sharedGate: ["mlp.shared_experts.gate_weight"]
     case .latentDown: ["mlp.fc1_latent_proj.weight"]
     case .latentUp: ["mlp.fc2_latent_proj.weight"]
-    case .mambaIn: ["mixer.in_proj.weight"]
-    case .mambaConvolution(let kind): ["mixer.conv1d.\(kind.rawValue)"]
-    case .mambaDecay: ["mixer.A_log"]
-    case .mambaSkip: ["mixer.D"]
-    case .mambaStepBias: ["mixer.dt_bias"]
-    case .mambaNorm: ["mixer.norm.weight"]
-    case .mambaOut: ["mixer.out_proj.weight"]
+    case .mambaIn(let kind): ["\(mixer).in_proj.\(kind.rawValue)"]
+    case .mambaConvolution(let kind): ["\(mixer).conv1d.\(kind.rawValue)"]
+    case .mambaDecay: ["\(mixer).A_log"]
+    case .mambaSkip: ["\(mixer).D"]
+    case .mambaStepBias: ["\(mixer).dt_bias"]
+    case .mambaNorm: ["\(mixer).norm.weight"]
+    case .mambaOut(let kind): ["\(mixer).out_proj.\(kind.rawValue)"]
     case .predictorEmbeddingNorm: ["enorm.weight"]
     case .predictorHiddenNorm: ["hnorm.weight"]
     case .predictorMerge: ["eh_proj.weight"]
@@ -199,7 +202,7 @@ public struct MegatronNames: Sendable {
     case (.beforeAttention, true): ["self_attention.linear_qkv.layer_norm_\(name)"]
     case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
-    case (.beforeMamba, false): ["norm.\(name)"]
+    case (.beforeMamba, false), (.beforeMambaAndAttention, _): ["norm.\(name)"]
     case (.beforeAttention, false), (.beforeLatentAttention, _), (.beforeBoth, _):
       ["input_layernorm.\(name)"]
     case (.beforeMLP, false), (.beforeExperts, true): ["pre_mlp_layernorm.\(name)"]
@@ -218,6 +221,13 @@ extension Blueprint {
     blocks.contains { block in
       let leaves = block.leaves
       return leaves.count == 1 || leaves.contains { $0 is Mamba }
+    }
+  }
+
+  /// Whether blocks have a Mamba layer beside their attention, which is one layer to Megatron.
+  var hasMambaBeside: Bool {
+    blocks.contains { block in
+      block.layers.contains { ($0 as? ParallelResidual)?.normBefore == .beforeMambaAndAttention }
     }
   }
 }

@@ -2,28 +2,46 @@ import Tensors
 
 /// Blocks that predict one token further ahead than the model before them (DeepSeek-V3 §2.2).
 ///
-/// They read merge([norm(embedding of the next token); norm(hidden state)]). Names here are full ones.
+/// They read merge([norm(embedding of the next token); norm(hidden state)]).
 public struct Predictor: Sendable {
+  /// What stands before the names of what is around the blocks: norms and the merging matrix.
+  public var prefix: String
   /// One block; several where the model is a stack of single layers.
   public var blocks: [Block]
   public var embeddingNorm: Norm
   public var hiddenNorm: Norm
-  /// The matrix [width, 2 · width] that merges the two.
+  /// The name of the matrix [width, 2 · width] that merges the two.
   public var merge: String
   /// The norm before the output layer; `nil` where it is the model's own.
   public var final: Norm?
-  /// The embedding and the output layer that files may hold for the predictor alone: name → the
+  /// The embedding and the output layer that files may hold for the predictor alone: full name → the
   /// model's own, which Megatron uses.
   public var copies: [String: String] = [:]
+  /// Whether config.json says that the model has it; where it does not, files may hold it or not.
+  public var isStated = true
 
   public init(
-    _ blocks: [Block], embeddingNorm: Norm, hiddenNorm: Norm, merge: String, final: Norm?
+    prefix: String, blocks: [Block], embeddingNorm: Norm, hiddenNorm: Norm, merge: String,
+    final: Norm?
   ) {
+    self.prefix = prefix
     self.blocks = blocks
     self.embeddingNorm = embeddingNorm
     self.hiddenNorm = hiddenNorm
     self.merge = merge
     self.final = final
+  }
+
+  /// A predictor of one block.
+  ///
+  /// - Parameter block: the prefix of the block's own names; `prefix` where it is `nil`.
+  public init(
+    prefix: String, block: String? = nil, layers: [any Layer], embeddingNorm: Norm,
+    hiddenNorm: Norm, merge: String, final: Norm?
+  ) {
+    self.init(
+      prefix: prefix, blocks: [Block(prefix: block ?? prefix, layers: layers)],
+      embeddingNorm: embeddingNorm, hiddenNorm: hiddenNorm, merge: merge, final: final)
   }
 
   /// Whether Megatron can hold it: its predictors end in a norm of their own.
@@ -37,7 +55,7 @@ public struct Predictor: Sendable {
       + hiddenNorm.slots(.role(.predictorHiddenNorm))
       + [Slot(.predictorMerge, [Part(merge + ".weight", [width, 2 * width])], split: .rows)]
     let last = final?.slots(.role(.predictorFinalNorm)) ?? []
-    func placed(_ slot: Slot) -> PlacedSlot { PlacedSlot(.predictor(depth), "", slot) }
+    func placed(_ slot: Slot) -> PlacedSlot { PlacedSlot(.predictor(depth), prefix, slot) }
     let inside = blocks.enumerated().flatMap { index, block in
       block.slots.map {
         PlacedSlot(.predictorBlock(depth, layer: isHybrid ? index : nil), block.prefix, $0)
@@ -57,10 +75,10 @@ extension Blueprint {
     let names = frame.names
     for index in frame.depth..<frame.depth + count {
       let prefix = "\(names.blocks).\(index)."
-      func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, prefix + name) }
+      func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, name) }
       var predictor = Predictor(
-        [Block(prefix: prefix, layers: layers())], embeddingNorm: norm("enorm"),
-        hiddenNorm: norm("hnorm"), merge: prefix + "eh_proj", final: norm("shared_head.norm"))
+        prefix: prefix, layers: layers(), embeddingNorm: norm("enorm"),
+        hiddenNorm: norm("hnorm"), merge: "eh_proj", final: norm("shared_head.norm"))
       predictor.copies = [
         prefix + "embed_tokens.weight": names.embedding,
         prefix + "shared_head.head.weight": frame.isTied ? names.embedding : names.head,
@@ -77,12 +95,12 @@ extension Blueprint {
   public mutating func addPredictor(
     eps: Double, _ kind: Norm.Kind = .rms, @BlockBuilder layers: () -> [any Layer]
   ) {
-    func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, "mtp." + name, kind) }
+    func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, name, kind) }
     predictors.append(
       Predictor(
-        [Block(prefix: "mtp.layers.0.", layers: layers())],
+        prefix: "mtp.", block: "mtp.layers.0.", layers: layers(),
         embeddingNorm: norm("pre_fc_norm_embedding"), hiddenNorm: norm("pre_fc_norm_hidden"),
-        merge: "mtp.fc", final: norm("norm")))
+        merge: "fc", final: norm("norm")))
   }
 
   /// What files may hold for predictors alone: name → the tensor of the model that it may equal.

@@ -132,13 +132,13 @@ public enum Role: Hashable, Sendable {
   case latentDown
   case latentUp
 
-  case mambaIn
+  case mambaIn(Kind)
   case mambaConvolution(Kind)
   case mambaDecay
   case mambaSkip
   case mambaStepBias
   case mambaNorm
-  case mambaOut
+  case mambaOut(Kind)
 
   case predictorEmbeddingNorm
   case predictorHiddenNorm
@@ -170,6 +170,8 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMamba
   /// Before an attention and an MLP that work side by side on the same normed input.
   case beforeBoth
+  /// Before an attention and a Mamba layer that do so.
+  case beforeMambaAndAttention
   case afterAttention
   case afterMLP
 }

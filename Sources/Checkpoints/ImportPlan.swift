@@ -58,6 +58,7 @@ private struct ImportBuilder {
   /// Tensors that a lenient import does without.
   let absent: Set<String>
   private let names: MegatronNames
+  private let stackDepth: Int
   /// In the order of the write plan's items.
   private var chunks: [Chunk] = []
   /// The keys of the extra-state objects, and who writes them.
@@ -86,14 +87,15 @@ private struct ImportBuilder {
     self.options = options
     self.absent = absent
     names = MegatronNames(blueprint)
+    stackDepth = blueprint.stackDepth
     slots = blueprint.slots
   }
 
   mutating func addTensors() throws {
     let sizes = options.sizes
-    guard blueprint.frame.depth % sizes.pipeline == 0 else {
+    guard blueprint.stackDepth % sizes.pipeline == 0 else {
       throw ConversionError.notDivisible(
-        what: "the number of layers", size: blueprint.frame.depth, by: sizes.pipeline,
+        what: "the number of layers", size: blueprint.stackDepth, by: sizes.pipeline,
         option: "--pp")
     }
     let padded = blueprint.paddedVocabulary(sizes.tensor)
@@ -132,7 +134,7 @@ private struct ImportBuilder {
   private func stage(_ section: PlacedSlot.Section) -> Int {
     switch section {
     case .embedding: 0
-    case .block(let index): index / max(1, blueprint.frame.depth / options.sizes.pipeline)
+    case .block(let index): index / max(1, stackDepth / options.sizes.pipeline)
     case .final, .head, .predictor, .predictorBlock: options.sizes.pipeline - 1
     }
   }

@@ -19,9 +19,11 @@ struct SourceCoverage {
     var notes: [String] = []
     let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
     if !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) {
-      notes.append(
-        "The configuration names \(blueprint.predictors.count) multi-token predictor(s) whose "
-          + "tensors are not in the files; converted without.")
+      if blueprint.predictors.contains(where: \.isStated) {
+        notes.append(
+          "The configuration names \(blueprint.predictors.count) multi-token predictor(s) whose "
+            + "tensors are not in the files; converted without.")
+      }
       blueprint.predictors = []
     }
     var coverage = Coverage()

@@ -60,7 +60,7 @@ struct StoredTensors: Sendable {
       }
       if origins.isEmpty || hasSome {
         coverage.missing += missingPredictors
-      } else {
+      } else if blueprint.predictors.contains(where: \.isStated) {
         notes.append("The checkpoint has no multi-token predictors; exported without.")
       }
     }

@@ -10,16 +10,21 @@ import Testing
 struct Case: CustomTestStringConvertible, Sendable {
   /// `hf/NAME` or `bridge/NAME`.
   var path: String
-  var folder: URL { Support.data(path + "/hf") }
+  var folder: URL { Support.model(path) }
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
   var testDescription: String { path }
 
   func configuration() throws -> JSONObject {
-    try readObject(folder.appending(path: "config.json"))
+    try readObject(Support.data(path + "/hf/config.json"))
   }
 
+  /// The model, without predictors where the files leave them out.
   func blueprint() throws -> Blueprint {
-    try Registry.blueprint(configuration()).blueprint
+    var blueprint = try Registry.blueprint(configuration()).blueprint
+    let source = try ShardedFolder(folder.path)
+    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
+    if predicted.allSatisfy({ source[$0.name] == nil }) { blueprint.predictors = [] }
+    return blueprint
   }
 
   static let huggingFace = all(in: "hf")

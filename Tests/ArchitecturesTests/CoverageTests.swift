@@ -45,7 +45,7 @@ struct CoverageTests {
   }
 
   @Test(arguments: Case.huggingFace)
-  func duplicatesAndBuffersAreThoseThePeerPassesBy(_ item: Case) throws {
+  func duplicatesAndBuffersAndPredictorsAreThoseThePeerPassesBy(_ item: Case) throws {
     let blueprint = try item.blueprint()
     let meta = try readObject(Support.data(item.path + "/meta.json"))
     let source = try ShardedFolder(item.folder.path)

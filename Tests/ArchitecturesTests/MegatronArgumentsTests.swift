@@ -59,7 +59,7 @@ struct MegatronArgumentsTests {
     #expect(model.keys == model.keys.sorted())
   }
 
-  static let covered: Set<String> = ["qwen2", "qwen3", "gemma2", "deepseek_v3"]
+  static let covered: Set<String> = ["qwen2", "qwen3", "gemma2", "deepseek_v3", "falcon_h1"]
 
   @Test func everyRegisteredCaseOfTheBridgeIsCompared() {
     let compared = Self.covered.union(Self.choices.keys)

@@ -14,7 +14,7 @@ struct Case: CustomTestStringConvertible, Sendable {
   /// `hf/NAME` or `bridge/NAME`.
   var path: String
   var root: URL { Support.data(path) }
-  var folder: URL { root.appending(path: "hf") }
+  var folder: URL { Support.model(path) }
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
   var testDescription: String { path }
 
@@ -25,7 +25,7 @@ struct Case: CustomTestStringConvertible, Sendable {
 
   private static func all(in folder: String) -> [Case] {
     Support.names(in: folder).map { Case(path: "\(folder)/\($0)") }.filter { item in
-      guard let object = try? HuggingFaceModel.configuration(in: item.folder.path),
+      guard let object = try? HuggingFaceModel.configuration(in: item.root.path + "/hf"),
         let name = object["architectures"]?.array?.first?.string
       else { return false }
       return Registry.architecture(named: name) != nil

@@ -23,7 +23,7 @@ private let mapped = Support.names(in: "bridge").flatMap { model in
 @Test(arguments: mapped)
 func checkpointOfThePeerEqualsItsModel(_ model: String, _ checkpoint: String) throws {
   let known = try Program.run(["architectures"]).output
-  let folder = Support.data("bridge/\(model)/hf")
+  let folder = Support.model("bridge/\(model)")
   let configuration = try JSONSerialization.jsonObject(
     with: Data(contentsOf: folder.appending(path: "config.json")))
   let classes = (configuration as? [String: Any])?["architectures"] as? [String]

@@ -213,7 +213,7 @@ private func call(_ program: String, _ arguments: [String]) -> Bool {
     ("bridge/llama", "bridge"), ("hf/mixtral", "nemo"), ("hf/falcon_7b", "derived"),
   ] {
     try Support.withTemporaryFolder { folder in
-      let model = Support.data(path + "/hf").path
+      let model = Support.model(path).path
       let checkpoint = folder.appending(path: "megatron").path
       let imported = try Program.run([
         "import", "--hf-model", model, "--megatron-path", checkpoint, "--json",

@@ -95,12 +95,10 @@ func typesShapesAndBytesAreThoseTheReferenceReads(name: String) throws {
 }
 
 @Test func publishedModelsOpenAndTheirHeadersAreEncodedToTheSameBytes() throws {
-  let models = Support.names(in: "hf").filter {
-    FileManager.default.fileExists(atPath: Support.data("hf/\($0)/hf").path)
-  }
+  let models = Support.names(in: "hf")
   try #require(!models.isEmpty)
   for model in models {
-    let folder = try ShardedFolder(Support.data("hf/\(model)/hf").path)
+    let folder = try ShardedFolder(Support.model("hf/\(model)").path)
     #expect(!folder.names.isEmpty)
     for file in folder.files {
       let header = file.header

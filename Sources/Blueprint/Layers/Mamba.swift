@@ -2,7 +2,9 @@ import Tensors
 
 /// Mamba-2: a gated state-space layer (arXiv 2405.21060).
 ///
-/// The input projection's rows are [gate z; x; B; C; step dt], the convolution's [x; B; C].
+/// The input projection's rows are [gate z; x; B; C; step dt]; a causal convolution and SiLU go over
+/// the channels [x; B; C]. With dt = softplus(dt + bias) inside its bounds and A = −exp(decay), a
+/// head's state is S ← exp(dt · A) · S + dt · x ⊗ B, its output y = S · C + skip · x.
 public struct Mamba: Layer {
   public var width: Int
   public var heads: Int
@@ -15,10 +17,41 @@ public struct Mamba: Layer {
   /// Positions that are computed at once; no change of the result.
   public var chunk: Int
   public var hasConvolutionBias: Bool
+  public var hasInputBias = false
+  public var hasOutputBias = false
+  public var gating = Gating.thenNorm
+  /// The factors on the input projection's rows, its bias included.
+  public var scales = Scales()
+  /// Of the norm inside.
   public var eps: Double
   /// The bounds of the softplus-ed step.
   public var stepLimit: (low: Double, high: Double)
   public var prefix: String
+
+  /// How the gate z and the norm follow the scan's output y; the norm takes the heads of each group
+  /// by themselves, heads · headSize / groups numbers together.
+  public enum Gating: Hashable, Sendable {
+    /// rms(y · silu(z)) · w
+    case thenNorm
+    /// rms(y) · w · silu(z)
+    case afterNorm
+    /// y · silu(z)
+    case withoutNorm
+  }
+
+  /// A factor on each kind of the input projection's rows.
+  public struct Scales: Hashable, Sendable {
+    public var gate = 1.0
+    public var x = 1.0
+    public var b = 1.0
+    public var c = 1.0
+    public var step = 1.0
+
+    public init() {}
+
+    /// In the order of the rows.
+    public var list: [Double] { [gate, x, b, c, step] }
+  }
 
   public init(
     _ width: Int, heads: Int, headSize: Int, groups: Int, state: Int, kernel: Int, chunk: Int,
@@ -46,25 +79,33 @@ public struct Mamba: Layer {
     let convolved = [Fragment("x", inner), Fragment("B", shared), Fragment("C", shared)]
     let projected = [Fragment("z", inner)] + convolved + [Fragment("dt", heads)]
     let channels = inner + 2 * shared
+    let rows = inner + channels + heads
     func slot(
       _ role: Role, _ name: String, _ shape: Shape, _ split: Split = .rows,
       _ fragments: [Fragment] = []
     ) -> Slot {
       Slot(role, [Part("\(prefix).\(name)", shape)], split: split, fragments: fragments)
     }
-    var slots = [
-      slot(.mambaIn, "in_proj.weight", [inner + channels + heads, width], .rows, projected),
+    var slots = [slot(.mambaIn(.weight), "in_proj.weight", [rows, width], .rows, projected)]
+    if hasInputBias {
+      slots.append(slot(.mambaIn(.bias), "in_proj.bias", [rows], .rows, projected))
+    }
+    slots.append(
       slot(
-        .mambaConvolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved),
-    ]
+        .mambaConvolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved))
     if hasConvolutionBias {
       slots.append(
         slot(.mambaConvolution(.bias), "conv1d.bias", [channels], .rows, convolved))
     }
-    return slots + [
+    slots += [
       slot(.mambaDecay, "A_log", [heads]), slot(.mambaSkip, "D", [heads]),
-      slot(.mambaStepBias, "dt_bias", [heads]), slot(.mambaNorm, "norm.weight", [inner]),
-      slot(.mambaOut, "out_proj.weight", [width, inner], .columns),
+      slot(.mambaStepBias, "dt_bias", [heads]),
     ]
+    if gating != .withoutNorm { slots.append(slot(.mambaNorm, "norm.weight", [inner])) }
+    slots.append(slot(.mambaOut(.weight), "out_proj.weight", [width, inner], .columns))
+    if hasOutputBias {
+      slots.append(slot(.mambaOut(.bias), "out_proj.bias", [width], .replicated))
+    }
+    return slots
   }
 }

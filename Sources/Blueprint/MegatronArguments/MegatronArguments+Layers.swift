@@ -191,9 +191,23 @@ extension Mamba {
     values["mamba_num_groups"] = .integer(groups)
     values["mamba_state_dim"] = .integer(state)
     values["mamba_chunk_size"] = .integer(chunk)
-    // Megatron-Core's mixer knows one length, a bias and no bounds.
+    // Megatron-Core's mixer knows one length, a bias, one order of gate and norm, and no bounds.
     if kernel != 4 { values["isthmus_mamba_conv_kernel"] = .integer(kernel) }
     if !hasConvolutionBias { values["isthmus_mamba_conv_bias"] = .bool(false) }
+    if hasInputBias { values["isthmus_mamba_input_bias"] = .bool(true) }
+    if hasOutputBias { values["isthmus_mamba_output_bias"] = .bool(true) }
+    switch gating {
+    case .thenNorm: break
+    case .afterNorm: values["isthmus_mamba_norm_before_gate"] = .bool(true)
+    case .withoutNorm: values["isthmus_mamba_norm"] = .bool(false)
+    }
+    if scales != Scales() {
+      values["isthmus_mamba_scales"] = .array(scales.list.map(JSON.number))
+    }
+    // Its norm's epsilon is fixed.
+    if eps != 1e-5, gating != .withoutNorm {
+      values["isthmus_mamba_norm_epsilon"] = .number(eps)
+    }
     if stepLimit.low > 0 { values["isthmus_mamba_step_minimum"] = .number(stepLimit.low) }
     if stepLimit.high.isFinite {
       values["isthmus_mamba_step_maximum"] = .number(stepLimit.high)

@@ -13,6 +13,8 @@ public struct MegatronArguments {
     case capped
     case latent
     case hybrid
+    /// Attention and a Mamba layer beside it.
+    case sideBySide
 
     /// Its name in Python.
     var target: String {
@@ -22,6 +24,7 @@ public struct MegatronArguments {
       case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
       case .latent: models + "mla_provider.MLAModelProvider"
       case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
+      case .sideBySide: models + "falcon_h1.falconh1_provider.FalconH1ModelProvider"
       }
     }
   }
@@ -50,7 +53,7 @@ public struct MegatronArguments {
   public var denseSizes: [Int] = []
   public var expertSizes: [Int] = []
 
-  private let blueprint: Blueprint
+  let blueprint: Blueprint
 
   /// Asks every layer of a blueprint.
   ///
@@ -68,7 +71,7 @@ public struct MegatronArguments {
     for block in blueprint.blocks {
       for layer in block.layers { describe(layer) }
     }
-    if blueprint.isHybrid {
+    if blueprint.isHybrid, !blueprint.hasMambaBeside {
       provider = .hybrid
       values["is_hybrid_model"] = .bool(true)
       values["hybrid_layer_pattern"] = .string(pattern)
@@ -81,6 +84,7 @@ public struct MegatronArguments {
     describeWindows()
     describeScales()
     describePrecision(dtype, sizes)
+    if blueprint.hasMambaBeside { describeSideBySide() }
   }
 
   /// The section, its keys sorted as Bridge sorts them.
@@ -99,7 +103,7 @@ public struct MegatronArguments {
     let frame = blueprint.frame
     values["hf_model_id"] = source.map(JSON.string) ?? .null
     values["hidden_size"] = .integer(frame.width)
-    values["num_layers"] = .integer(frame.depth)
+    values["num_layers"] = .integer(blueprint.stackDepth)
     values["vocab_size"] = .integer(frame.vocabulary)
     values["share_embeddings_and_output_weights"] = .bool(frame.isTied)
     if let positions = frame.positions { values["seq_length"] = .integer(positions) }
@@ -127,7 +131,7 @@ public struct MegatronArguments {
   private mutating func describeFreshWeights() {
     let deviation = blueprint.frame.initialDeviation
     // A hybrid's block adds to the residual once, others twice.
-    let additions = Double(blueprint.frame.depth) * (provider == .hybrid ? 1 : 2)
+    let additions = Double(blueprint.stackDepth) * (provider == .hybrid ? 1 : 2)
     func normal(_ deviation: Double) -> JSON {
       .object(
         JSONObject([

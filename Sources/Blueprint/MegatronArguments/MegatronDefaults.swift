@@ -280,7 +280,7 @@ enum MegatronDefaults {
     "minimax_m2.minimax_m2_provider.minimax_m2_layer_spec")
 
   /// A function of Bridge's models, not called.
-  private static func function(_ name: String) -> JSON {
+  static func function(_ name: String) -> JSON {
     .object(
       JSONObject([
         "_call_": .bool(false), "_target_": .string("megatron.bridge.models." + name),
@@ -307,6 +307,9 @@ enum MegatronDefaults {
       add(gpt)
       add(latent)
     case .hybrid: add(hybrid)
+    case .sideBySide:
+      add(sideBySide)
+      for key in absentBeside { values[key] = nil }
     }
     return values
   }
