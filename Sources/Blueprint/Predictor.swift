@@ -103,6 +103,21 @@ extension Blueprint {
         merge: "fc", final: norm("norm")))
   }
 
+  /// Adds a predictor of several layers, numbered from 0, as Nemotron-H's files have it: what leads in
+  /// stands with the first layer, the last norm with the last.
+  ///
+  /// - Parameter stack: the layers; without any there is no predictor.
+  public mutating func addStackedPredictor(eps: Double, _ stack: [[any Layer]]) {
+    guard !stack.isEmpty else { return }
+    func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, name) }
+    predictors.append(
+      Predictor(
+        prefix: "mtp.layers.",
+        blocks: stack.enumerated().map { Block(prefix: "mtp.layers.\($0).", layers: $1) },
+        embeddingNorm: norm("0.enorm"), hiddenNorm: norm("0.hnorm"), merge: "0.eh_proj",
+        final: norm("\(stack.count - 1).final_layernorm")))
+  }
+
   /// What files may hold for predictors alone: name → the tensor of the model that it may equal.
   public var copies: [String: String] {
     predictors.reduce(into: [:]) { $0.merge($1.copies) { first, _ in first } }

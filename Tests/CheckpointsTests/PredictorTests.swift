@@ -1,3 +1,4 @@
+import Blueprint
 import Checkpoints
 import Foundation
 import JSON
@@ -206,6 +207,54 @@ import Testing
         guard case ConversionError.coverage(let coverage, _) = $0 else { return false }
         return coverage.wrongShape.map(\.name) == [name]
       }
+    }
+  }
+
+  /// Models of other families, with the keys that give them a predictor.
+  static let families: [(path: String, keys: [String: JSON])] = [
+    ("hf/glm4_moe", [:]), ("hf/exaone_moe", [:]),
+    ("hf/nemotron_h_moe", ["num_nextn_predict_layers": .integer(1)]),
+    ("hf/deepseek_v32", ["num_nextn_predict_layers": .integer(2)]),
+    ("hf/ernie4_5_moe", ["num_nextn_predict_layers": .integer(2)]),
+  ]
+
+  @Test(arguments: families.indices, [1, 2])
+  func predictorsOfOtherFamiliesGoThereAndBack(_ index: Int, _ ranks: Int) throws {
+    try Support.withTemporaryFolder { folder in
+      let (path, keys) = Self.families[index]
+      let item = Case(path: path)
+      var tensors = try tensors(of: item.folder)
+      let plain = folder.appending(path: "plain")
+      try writeModel(tensors, like: item.folder, to: plain, changing: keys)
+      let blueprint = try HuggingFaceModel(folder: plain.path).blueprint
+      #expect(!blueprint.predictors.isEmpty)
+      let before = tensors.count
+      let beside = blueprint.predictors.filter { !$0.isInMegatron }.flatMap { predictor in
+        predictor.blocks.flatMap { block in
+          block.slots.flatMap(\.parts).map { Part(block.prefix + $0.name, $0.shape) }
+        }
+      }
+      for part in blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts) + beside {
+        let isCorrection = part.name.hasSuffix("e_score_correction_bias")
+        let type = isCorrection ? DType.float32 : .bfloat16
+        tensors[part.name] = Stored(
+          dtype: type, shape: part.shape,
+          bytes: (0..<part.shape.count * type.byteWidth).map {
+            UInt8(truncatingIfNeeded: $0 &* 31 &+ part.name.utf8.count) & 0x3F
+          })
+      }
+      #expect(tensors.count > before || path == "hf/glm4_moe")
+      let source = folder.appending(path: "source")
+      try writeModel(tensors, like: item.folder, to: source, changing: keys)
+      let megatron = folder.appending(path: "megatron")
+      try importModel(source, to: megatron, ConversionOptions(tp: ranks))
+      let stored = try CheckpointsTests.tensors(ofMegatron: megatron)
+      #expect(
+        stored.keys.contains { $0.hasPrefix("mtp.") }
+          == blueprint.predictors.contains(where: \.isInMegatron))
+      let back = folder.appending(path: "back")
+      try exportModel(megatron, like: source, to: back)
+      #expect(try differences(source, back) == [])
     }
   }
 }
