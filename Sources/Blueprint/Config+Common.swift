@@ -6,8 +6,10 @@ extension Config {
   /// - Parameters:
   ///   - isTied: the family's default of `tie_word_embeddings`.
   ///   - depth: the number of blocks where the family finds it elsewhere.
+  ///   - deviation: the family's default of `initializer_range`.
   public func frame(
-    isTied: Bool = false, depth: Int? = nil, width: Int? = nil, names: Frame.Names = .init()
+    isTied: Bool = false, depth: Int? = nil, width: Int? = nil, deviation: Double = 0.02,
+    names: Frame.Names = .init()
   ) throws(ConfigError) -> Frame {
     let width = if let width { width } else { try size("hidden_size") }
     let depth = if let depth { depth } else { try self.depth() }
@@ -15,7 +17,7 @@ extension Config {
       vocabulary: try size("vocab_size"), width: width, depth: depth,
       isTied: try self("tie_word_embeddings", default: isTied),
       positions: try optionalSize("max_position_embeddings", limit: 1 << 32),
-      initialDeviation: try self("initializer_range", default: 0.02), names: names)
+      initialDeviation: try self("initializer_range", default: deviation), names: names)
   }
 
   /// The number of blocks.
@@ -37,6 +39,7 @@ extension Config {
     case "relu": return .relu
     case "relu2": return .squaredReLU
     case "quick_gelu": return .quickGelu
+    case "xielu": return .xIELU
     default:
       throw .unsupported(
         key: keys[0], value: "\"\(name)\"", reason: "no activation of this name is known")

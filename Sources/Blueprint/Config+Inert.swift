@@ -28,7 +28,8 @@ extension Config {
     // Training only.
     "initializer_range", "attention_dropout", "hidden_dropout", "dropout",
     "attention_probs_dropout_prob", "hidden_dropout_prob", "resid_pdrop",
-    "embd_pdrop", "attn_pdrop", "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha",
+    "embd_pdrop", "attn_pdrop", "embed_dropout", "resid_dropout", "residual_dropout",
+    "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha",
     "seq_aux", "router_z_loss_coef", "router_jitter_noise", "rescale_prenorm_residual",
     "time_step_floor", "time_step_min", "time_step_max",
   ]

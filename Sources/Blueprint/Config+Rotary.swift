@@ -8,16 +8,15 @@ extension Config {
   ///   - headSize: the dimensions of a head that could turn.
   ///   - partial: the share of them that turns where the configuration does not say.
   ///   - positions: the longest context where the configuration does not say.
+  ///   - knowsAlpha: whether the family's "dynamic" scaling takes a fixed `alpha`.
   /// - Throws: `ConfigError` for a kind of scaling that is not known.
   public func rotary(
     headSize: Int, theta defaultTheta: Double = 10_000, partial: Double = 1,
     positions defaultPositions: Int? = nil,
     thetaKeys: [String] = ["rope_theta"], partialKeys: [String] = ["partial_rotary_factor"],
-    isInterleaved: Bool = false
+    isInterleaved: Bool = false, knowsAlpha: Bool = false
   ) throws(ConfigError) -> Rotary {
-    let positions =
-      try optionalSize("max_position_embeddings", limit: 1 << 32) ?? defaultPositions
-    let outerOriginal = try optionalSize("original_max_position_embeddings", limit: 1 << 32)
+    let lengths = try contextLengths(default: defaultPositions)
     var theta: Double? = try optional(anyOf: thetaKeys)
     var share: Double? = try optional(anyOf: partialKeys)
     var scaling = Rotary.Scaling.none
@@ -28,7 +27,7 @@ extension Config {
       let innerShare: Double? = try inner.optional("partial_rotary_factor")
       theta = innerTheta ?? theta
       share = innerShare ?? share
-      scaling = try inner.scaling(positions: positions, outerOriginal: outerOriginal)
+      scaling = try inner.scaling(lengths, knowsAlpha: knowsAlpha)
     }
     let base = theta ?? defaultTheta
     guard base > 0, base.isFinite else {
@@ -46,6 +45,58 @@ extension Config {
     try checkRotary(dimensions: dimensions, of: headSize, scaling)
     return Rotary(
       theta: base, dimensions: dimensions, isInterleaved: isInterleaved, scaling: scaling)
+  }
+
+  /// The rotary embeddings of the layers that see all and of those that slide, where they differ.
+  ///
+  /// Older: `rope_theta` and `rope_scaling` are those of the first, `rope_local_base_freq` of the
+  /// second; newer: `rope_parameters` holds an object for each kind.
+  ///
+  /// - Parameters:
+  ///   - headSize, slidingHeadSize: the dimensions of a head in layers of either kind.
+  public func rotaries(
+    headSize: Int, slidingHeadSize: Int? = nil, theta: Double = 1_000_000,
+    slidingTheta: Double = 10_000, positions: Int? = nil
+  ) throws(ConfigError) -> (full: Rotary, sliding: Rotary) {
+    let lengths = try contextLengths(default: positions)
+    let outerTheta: Double? = try optional("rope_theta")
+    let outerSliding: Double? = try optional("rope_local_base_freq")
+    let kinds = try object("rope_parameters")
+    var full = Rotary(theta: outerTheta ?? theta, dimensions: headSize)
+    try kinds?.object("full_attention")?.change(&full, lengths)
+    try object("rope_scaling")?.change(&full, lengths)
+    var sliding = Rotary(
+      theta: outerSliding ?? slidingTheta, dimensions: slidingHeadSize ?? headSize)
+    try kinds?.object("sliding_attention")?.change(&sliding, lengths)
+    return (full, sliding)
+  }
+
+  /// Changes a rotary embedding as an object for one kind of layer says.
+  private func change(_ rotary: inout Rotary, _ lengths: ContextLengths) throws(ConfigError) {
+    guard !isEmpty else { return }
+    rotary.theta = try positive("rope_theta", default: rotary.theta)
+    let kind: String? = try optional("rope_type")
+    if kind == "proportional" {
+      let share = try positive("partial_rotary_factor", default: 1)
+      let factor = try positive("factor", default: 1)
+      guard share <= 1 else {
+        throw .outOfRange(
+          key: "partial_rotary_factor", expected: "above 0 and at most 1", found: "\(share)")
+      }
+      rotary.pairs = Int(share * Double(rotary.dimensions) / 2)
+      rotary.scaling = factor == 1 ? .none : .linear(factor: factor)
+    } else {
+      rotary.scaling = try scaling(lengths)
+    }
+    try checkRotary(dimensions: rotary.dimensions, of: rotary.dimensions, rotary.scaling)
+  }
+
+  /// The longest context, and the one before a stretching where it stands outside of it.
+  private typealias ContextLengths = (longest: Int?, original: Int?)
+
+  private func contextLengths(default fallback: Int?) throws(ConfigError) -> ContextLengths {
+    let longest = try optionalSize("max_position_embeddings", limit: 1 << 32) ?? fallback
+    return (longest, try optionalSize("original_max_position_embeddings", limit: 1 << 32))
   }
 
   private func checkRotary(
@@ -66,12 +117,12 @@ extension Config {
   }
 
   private func scaling(
-    positions: Int?, outerOriginal: Int?
+    _ lengths: ContextLengths, knowsAlpha: Bool = false
   ) throws(ConfigError) -> Rotary.Scaling {
     let kind: String = try optional(anyOf: ["rope_type", "type"]) ?? "default"
     func original() throws(ConfigError) -> Int {
       let inner = try optionalSize("original_max_position_embeddings", limit: 1 << 32)
-      guard let value = inner ?? outerOriginal ?? positions else {
+      guard let value = inner ?? lengths.original ?? lengths.longest else {
         throw .missing(key: "original_max_position_embeddings")
       }
       return value
@@ -81,6 +132,10 @@ extension Config {
       return .none
     case "linear":
       return .linear(factor: try positive("factor"))
+    case "dynamic" where knowsAlpha && has("alpha"):
+      // Published files carry them, and the class looks at none.
+      ignore("factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim")
+      return .stretchedBase(alpha: try positive("alpha"))
     case "dynamic":
       return .dynamic(factor: try positive("factor"), original: try original())
     case "llama3":
@@ -88,10 +143,10 @@ extension Config {
         factor: try positive("factor"), low: try positive("low_freq_factor"),
         high: try positive("high_freq_factor"), original: try original())
     case "longrope", "su":
-      return .long(try longRope(original: try original(), positions: positions))
+      return .long(try longRope(original: try original(), positions: lengths.longest))
     case "yarn" where has("short_factor"):
       // Phi-3's first files call LongRoPE so.
-      return .long(try longRope(original: try original(), positions: positions))
+      return .long(try longRope(original: try original(), positions: lengths.longest))
     case "yarn":
       ignore("finetuned")
       return .yarn(

@@ -9,7 +9,7 @@ public final class Config {
   /// The names that led here: `rope_scaling.` inside that object.
   private let path: String
   private var read: Set<String> = []
-  private var nested: [Config] = []
+  private var nested: [String: Config] = [:]
 
   public init(_ object: JSONObject, path: String = "") {
     self.object = object
@@ -113,12 +113,13 @@ public final class Config {
   /// A nested object, or `nil` if absent or `null`; its own keys must be read as well.
   public func object(_ key: String) throws(ConfigError) -> Config? {
     read.insert(key)
+    if let known = nested[key] { return known }
     guard let json = object[key], !json.isNull else { return nil }
     guard let inner = json.object else {
       throw .wrongType(key: path + key, expected: "an object", found: json.serialized())
     }
     let config = Config(inner, path: path + key + ".")
-    nested.append(config)
+    nested[key] = config
     return config
   }
 
@@ -147,7 +148,7 @@ public final class Config {
         read.contains(key) || value.isNull || (path.isEmpty && Config.inert.contains(key))
       return isKnown ? nil : path + key
     }
-    return (own + nested.flatMap(\.unreadKeys)).sorted()
+    return (own + nested.values.flatMap(\.unreadKeys)).sorted()
   }
 }
 

@@ -27,7 +27,7 @@ extension MegatronNames {
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
-      .attentionSinks, .mambaConvolution, .mambaDecay, .mambaSkip,
+      .activation, .mambaConvolution, .mambaDecay, .mambaSkip,
       .mambaStepBias, .mambaNorm:
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).

@@ -119,7 +119,11 @@ public struct MegatronNames: Sendable {
       key: key, lead: lead, rows: 0..<slot.rows, shape: slot.shape, fragments: slot.fragments)
     if slot.split.isExpert {
       // The halves of stacked experts never have keys of their own.
-      guard dialect.experts != .stacked else { return [whole] }
+      guard dialect.experts != .stacked else {
+        var bank = whole
+        bank.isBank = true
+        return [bank]
+      }
       return (0..<slot.shape[0]).flatMap { expert in
         let rows = slot.shape[1]
         let piece = MegatronPiece(
@@ -173,6 +177,7 @@ public struct MegatronNames: Sendable {
     case .indexer(let part): ["self_attention.core_attention.indexer.\(part.rawValue)"]
     case .fc1(let kind): ["mlp.linear_fc1.\(kind.rawValue)"]
     case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
+    case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
     case .expertFC1(let kind): ["mlp.experts.experts.linear_fc1.\(kind.rawValue)"]
@@ -248,6 +253,8 @@ public struct MegatronPiece: Sendable {
   public var shape: Shape
   /// The rows that are cut for the ranks each by itself; empty where all are one.
   public var fragments: [Fragment]
+  /// Whether the first axis of `shape` counts experts.
+  public var isBank = false
 
   /// The shape of the whole key.
   public var keyShape: Shape { Shape(lead.map(\.count) + shape.dimensions) }

@@ -38,8 +38,7 @@ extension MegatronPiece {
   /// Fragments stay apart, each cut by itself (FORMATS.md B.5); every expert is a chunk (B.6).
   /// A size that the ranks cannot share evenly stays whole: loaders cut it again as they need.
   public func shards(_ split: Split, _ sizes: ParallelSizes) -> [Shard] {
-    let isBank = split.isExpert && shape.rank == 3
-    var builder = ShardBuilder(piece: self, isBank: isBank)
+    var builder = ShardBuilder(piece: self)
     let height = isBank ? shape[1] : shape.dimensions.first ?? 1
     let ranks = split.isExpert ? sizes.expertTensor : sizes.tensor
     let experts = isBank ? shape[0] : 1
@@ -47,7 +46,7 @@ extension MegatronPiece {
       let group = experts % sizes.expert == 0 ? expert / (experts / sizes.expert) : 0
       let first = split.isExpert ? group * sizes.expertTensor : 0
       switch split {
-      case .replicated:
+      case .replicated, .experts:
         builder.add(expert, 0..<height, nil, rank: first)
       case .columns, .expertColumns:
         let width = shape.dimensions.last ?? 1
@@ -79,8 +78,6 @@ extension MegatronPiece {
 /// Turns local rows and columns of a piece into chunks of its key.
 private struct ShardBuilder {
   let piece: MegatronPiece
-  /// Whether the piece's first axis counts experts.
-  let isBank: Bool
   var shards: [Shard] = []
 
   mutating func add(_ expert: Int, _ range: Range<Int>, _ columns: Range<Int>?, rank: Int) {
@@ -88,7 +85,7 @@ private struct ShardBuilder {
     var sizes = piece.lead.map { _ in 1 }
     var base = piece.rows.lowerBound
     var inner = piece.shape.dimensions
-    if isBank {
+    if piece.isBank {
       offsets.append(expert)
       sizes.append(1)
       base += expert * inner[1]

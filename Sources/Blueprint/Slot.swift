@@ -6,7 +6,7 @@ public struct Slot: Hashable, Sendable {
   public var role: Role
   /// The Hugging Face tensors, named relative to the block.
   public var parts: [Part]
-  /// The packed shape: an expert bank is [experts, rows, columns].
+  /// The packed shape: an expert bank is [experts, rows, columns] or, of biases, [experts, rows].
   public var shape: Shape
   public var layout: Layout
   public var split: Split
@@ -14,10 +14,13 @@ public struct Slot: Hashable, Sendable {
   public var fragments: [Fragment]
   /// Whether Megatron keeps the values in float32 whatever the model's precision.
   public var isFloat32: Bool
+  /// Whether training leaves the values as they are.
+  public var isConstant: Bool
 
   public init(
     _ role: Role, _ parts: [Part], shape: Shape? = nil, layout: Layout? = nil,
-    split: Split = .replicated, fragments: [Fragment] = [], isFloat32: Bool = false
+    split: Split = .replicated, fragments: [Fragment] = [], isFloat32: Bool = false,
+    isConstant: Bool = false
   ) {
     let shape = shape ?? parts.first?.shape ?? []
     self.role = role
@@ -26,6 +29,7 @@ public struct Slot: Hashable, Sendable {
     self.split = split
     self.fragments = fragments
     self.isFloat32 = isFloat32
+    self.isConstant = isConstant
     let width = Slot.rowWidth(shape, split)
     self.layout = layout ?? .concatenated(parts.map { $0.shape.count / max(1, width) })
   }
@@ -70,11 +74,17 @@ public enum Split: Hashable, Sendable {
   case columns
   /// Tensor-parallel ranks share the rows, padded to an even number.
   case vocabulary
-  /// Expert-parallel ranks share the experts, and within one the ranks share rows or columns.
+  /// Expert-parallel ranks share the experts; within one the ranks share rows, columns or nothing.
   case expertRows
   case expertColumns
+  case experts
 
-  public var isExpert: Bool { self == .expertRows || self == .expertColumns }
+  public var isExpert: Bool {
+    switch self {
+    case .expertRows, .expertColumns, .experts: true
+    case .replicated, .rows, .columns, .vocabulary: false
+    }
+  }
 }
 
 /// Rows that stay together on every rank, with the name Megatron gives them where it needs one.
@@ -121,6 +131,7 @@ public enum Role: Hashable, Sendable {
 
   case fc1(Kind)
   case fc2(Kind)
+  case activation(ActivationNumber)
 
   case router(Kind)
   case routerCorrection
@@ -152,6 +163,14 @@ public enum Role: Hashable, Sendable {
     case keyNormWeight = "k_norm.weight"
     case keyNormBias = "k_norm.bias"
     case headWeights = "linear_weights_proj.weight"
+  }
+
+  /// The numbers of an activation that has its own, as Hugging Face and Megatron name them.
+  public enum ActivationNumber: String, CaseIterable, Hashable, Sendable {
+    case alphaPositive = "alpha_p"
+    case alphaNegative = "alpha_n"
+    case beta
+    case epsilon = "eps"
   }
 
   /// Weight or bias of a layer that may have both.

@@ -186,7 +186,7 @@ struct StoredSlot: Sendable {
       let local =
         wanted.lowerBound - piece.rows.lowerBound..<wanted.upperBound - piece.rows.lowerBound
       let lead = piece.lead.map { $0.index..<$0.index + 1 }
-      for region in piece.regions(local, isBank: slot.split.isExpert && piece.shape.rank == 3) {
+      for region in piece.regions(local) {
         result.append(try tensor.runs(region: lead + region))
       }
     }
@@ -205,8 +205,10 @@ extension MegatronPiece {
 
   /// The regions of the piece that hold a range of its rows, in order.
   ///
-  /// - Parameter isBank: whether the first axis counts experts, so that rows run over two axes.
-  func regions(_ rows: Range<Int>, isBank: Bool) -> [[Range<Int>]] {
+  /// The rows of an expert bank run over two axes.
+  func regions(_ rows: Range<Int>) -> [[Range<Int>]] {
+    // A tensor without axes is one row.
+    guard !shape.dimensions.isEmpty else { return [[]] }
     guard isBank else {
       return [[rows] + shape.dimensions.dropFirst().map { 0..<$0 }]
     }
@@ -216,9 +218,9 @@ extension MegatronPiece {
     while row < rows.upperBound {
       let expert = row / height
       let end = min(rows.upperBound, (expert + 1) * height)
-      regions.append([
-        expert..<expert + 1, row - expert * height..<end - expert * height, 0..<shape[2],
-      ])
+      regions.append(
+        [expert..<expert + 1, row - expert * height..<end - expert * height]
+          + shape.dimensions.dropFirst(2).map { 0..<$0 })
       row = end
     }
     return regions

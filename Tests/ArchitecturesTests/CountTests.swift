@@ -1,36 +1,77 @@
 import Architectures
+import Blueprint
 import Foundation
 import JSON
 import Support
 import Testing
 
-/// Published models: expected numbers from transformers on the meta device (fixtures/counts/generate.py).
+/// Published models: their numbers as other programs count them and as their makers state them
+/// (fixtures/counts; the head of generate.py says where each number is from).
 struct CountTests {
-  static let names = Support.names(inFixture: "counts")
-
-  @Test(arguments: names)
-  func publishedModelsHaveTheirNumberOfParameters(_ name: String) throws {
-    let file = try readObject(Support.fixtures.appending(path: "counts/\(name)"))
-    let configuration = try #require(file["configuration"]?.object)
-    let blueprint = try Registry.blueprint(configuration).blueprint
-    let predicted = blueprint.slots.filter(\.isPredictor).reduce(0) { $0 + $1.slot.shape.count }
-    let parameters = try #require(file["parameters"]?.integer)
-    let corrections = try #require(file["correction_biases"]?.integer)
-    #expect(blueprint.parameters - predicted == parameters + corrections)
+  struct Model: CustomTestStringConvertible, Sendable {
+    var name: String
+    var file: JSONObject
+    var testDescription: String { name }
+    var configuration: JSONObject { file["configuration"]?.object ?? JSONObject() }
+    var className: String { configuration["architectures"]?.array?.first?.string ?? "" }
+    var parameters: Int? { file["parameters"]?.integer }
+    func blueprint() throws -> Blueprint { try Registry.blueprint(configuration).blueprint }
   }
 
-  @Test func theModelCardsNumbersOfActiveParametersAreMet() throws {
-    // "3.3B activated" (Qwen3-30B-A3B), "37B activated" (DeepSeek-V3), "12.9B" (Mixtral 8x7B),
-    // "3.5B active" (Nemotron 3 Nano): the cards of the models.
-    let cards: KeyValuePairs = [
-      "qwen3_30b_a3b": 3.25e9..<3.4e9, "deepseek_v3": 36.5e9..<38e9,
-      "mixtral_8x7b": 12.8e9..<12.95e9, "nemotron_3_nano_30b_a3b": 3.4e9..<3.65e9,
-    ]
-    for (name, range) in cards {
-      let file = try readObject(Support.fixtures.appending(path: "counts/\(name).json"))
-      let configuration = try #require(file["configuration"]?.object)
-      let active = try Registry.blueprint(configuration).blueprint.activeParameters
-      #expect(range.contains(Double(active)), "\(name): \(active)")
+  static let models = Support.names(inFixture: "counts").map { name in
+    Model(
+      name: String(name.dropLast(5)),
+      file: (try? readObject(Support.fixtures.appending(path: "counts/\(name)"))) ?? JSONObject())
+  }
+  static let known = models.filter { Registry.architecture(named: $0.className) != nil }
+
+  @Test(arguments: known) func publishedModelsHaveTheirNumberOfParameters(_ model: Model) throws {
+    let blueprint = try model.blueprint()
+    let expected = try #require(model.parameters) + #require(model.file["buffers"]?.integer)
+    #expect(blueprint.parameters - blueprint.counts.predictors == expected)
+  }
+
+  /// "2.7B" is met by what rounds to it, up or down.
+  private func meets(_ stated: String, _ count: Int) throws -> Bool {
+    let digits = stated.dropLast()
+    let decimals = digits.split(separator: ".").dropFirst().first?.count ?? 0
+    let unit = stated.hasSuffix("B") ? 1e9 : 1e6
+    let value = try #require(Double(digits))
+    return abs(Double(count) / unit - value) < (0..<decimals).reduce(1) { unit, _ in unit / 10 }
+  }
+
+  @Test(arguments: models) func theOtherProgramsCountIsWhatTheMakersState(_ model: Model) throws {
+    let parameters = try #require(model.parameters)
+    if let published = model.file["published"]?.integer { #expect(published == parameters) }
+    if let stated = model.file["stated"]?.string { #expect(try meets(stated, parameters)) }
+  }
+
+  /// Cards count a token's parameters with both vocabulary tables, without the embedding's, or without
+  /// both (`active_without`: 0, 1, 2).
+  @Test(arguments: known.filter { $0.file["active"] != nil })
+  func aTokenMeetsAsManyParametersAsTheCardStates(_ model: Model) throws {
+    let blueprint = try model.blueprint()
+    let tables = model.file["active_without"]?.integer ?? 0
+    let vocabulary = tables * blueprint.frame.vocabulary * blueprint.frame.width
+    let stated = try #require(model.file["active"]?.string)
+    #expect(
+      try meets(stated, blueprint.activeParameters - vocabulary),
+      "\(stated), not \(blueprint.activeParameters) without \(tables) tables")
+  }
+
+  @Test func everyModelIsOfARegisteredClass() {
+    let others = Self.models.filter { Registry.architecture(named: $0.className) == nil }
+    #expect(others.allSatisfy { FixtureTests.pending.contains($0.className) })
+    guard !others.isEmpty else { return }
+    withKnownIssue("no family answers to these classes yet") {
+      Issue.record("not counted: \(others.map(\.name).joined(separator: ", "))")
+    }
+  }
+
+  @Test func everyFamilyHasAPublishedModelAmongThem() {
+    let names = Set(Self.models.map(\.className))
+    for architecture in Registry.all {
+      #expect(architecture.names.contains { names.contains($0) }, "\(architecture)")
     }
   }
 }

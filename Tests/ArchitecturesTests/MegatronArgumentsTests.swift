@@ -24,6 +24,12 @@ struct MegatronArgumentsTests {
       "moe_router_bias_update_rate", "mtp_loss_scaling_factor",
     ],
     "olmoe": ["persist_layer_norm", "moe_router_dtype", "moe_router_load_balancing_type"],
+    // The peer does not say that three layers in four slide and the fourth does not turn.
+    "exaone4": ["window_size", "window_attn_skip_freq", "no_rope_freq", "cp_comm_type"],
+    // add_bias_linear gives that bias as well; the rest is how to train.
+    "gpt_oss": [
+      "add_qkv_bias", "bias_activation_fusion", "cp_comm_type", "moe_router_load_balancing_type",
+    ],
     // Sizes in config.json of layers these models do not have.
     "qwen3_moe": ["ffn_hidden_size"],
     "nemotron_h_moe": ["ffn_hidden_size"],

@@ -22,7 +22,7 @@ import Testing
   }
 
   static let cuts = Case.huggingFace.filter { item in
-    ["llama_", "qwen3_moe", "deepseek_v3", "nemotron_h_moe", "mixtral"]
+    ["llama_", "qwen3_moe", "deepseek_v3", "nemotron_h_moe", "mixtral", "gpt_oss"]
       .contains { item.name.hasPrefix($0) }
   }.flatMap { item in
     [

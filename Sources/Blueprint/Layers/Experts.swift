@@ -24,7 +24,11 @@ public struct Experts: Layer {
     /// A tensor for each expert's matrix, below `prefix.{expert}`.
     case listed(prefix: String, Input, down: String)
     /// Tensors of all experts, [count, rows, columns]: the gate's rows and then the up rows.
-    case stacked(input: String, down: String)
+    ///
+    /// Transposed they are [count, columns, rows]; alternating, the input's rows are gate, up, gate,
+    /// up, … Biases are called as the tensor, with `_bias` behind.
+    case stacked(
+      input: String, down: String, isTransposed: Bool = false, alternates: Bool = false)
 
     public var isGated: Bool {
       switch self {
@@ -78,7 +82,8 @@ public struct Experts: Layer {
     if let latent {
       slots.append(Slot(.latentDown, [Part(latent.down + ".weight", [latent.size, width])]))
     }
-    slots += [firstBank(expertWidth), secondBank(expertWidth)]
+    slots += [firstBank(expertWidth, .weight), secondBank(expertWidth, .weight)]
+    if hasBias { slots += [firstBank(expertWidth, .bias), secondBank(expertWidth, .bias)] }
     if let latent {
       slots.append(Slot(.latentUp, [Part(latent.up + ".weight", [width, latent.size])]))
     }
@@ -87,9 +92,11 @@ public struct Experts: Layer {
     return slots
   }
 
-  private func firstBank(_ expertWidth: Int) -> Slot {
+  private func firstBank(_ expertWidth: Int, _ kind: Role.Kind) -> Slot {
     let rows = storage.isGated ? 2 * inner : inner
-    let parts: [Part]
+    let columns = kind == .weight ? [expertWidth] : []
+    let fragments = storage.isGated ? Fragment.gated(inner) : []
+    let shape = Shape([count, rows] + columns)
     switch storage {
     case .listed(let prefix, let input, _):
       let names =
@@ -97,26 +104,48 @@ public struct Experts: Layer {
         case .gated(let gate, let up): [gate, up]
         case .plain(let up): [up]
         }
-      parts = (0..<count).flatMap { expert in
-        names.map { Part("\(prefix).\(expert).\($0).weight", [inner, expertWidth]) }
+      let parts = (0..<count).flatMap { expert in
+        names.map { Part("\(prefix).\(expert).\($0).\(kind.rawValue)", Shape([inner] + columns)) }
       }
-    case .stacked(let name, _):
-      parts = [Part(name, [count, rows, expertWidth])]
+      return Slot(
+        .expertFC1(kind), parts, shape: shape, split: .expertRows, fragments: fragments)
+    case .stacked(let name, _, let isTransposed, let alternates):
+      let layout = alternates ? Layout.alternating(inner: inner, matrices: count) : nil
+      return stacked(
+        .expertFC1(kind), name, kind, shape, layout, isTransposed, .expertRows, fragments)
     }
-    return Slot(
-      .expertFC1(.weight), parts, shape: [count, rows, expertWidth], split: .expertRows,
-      fragments: storage.isGated ? Fragment.gated(inner) : [])
   }
 
-  private func secondBank(_ expertWidth: Int) -> Slot {
-    let parts =
-      switch storage {
-      case .listed(let prefix, _, let down):
-        (0..<count).map { Part("\(prefix).\($0).\(down).weight", [expertWidth, inner]) }
-      case .stacked(_, let down):
-        [Part(down, [count, expertWidth, inner])]
+  private func secondBank(_ expertWidth: Int, _ kind: Role.Kind) -> Slot {
+    let columns = kind == .weight ? [inner] : []
+    let shape = Shape([count, expertWidth] + columns)
+    let split = kind == .weight ? Split.expertColumns : .experts
+    switch storage {
+    case .listed(let prefix, _, let down):
+      let parts = (0..<count).map {
+        Part("\(prefix).\($0).\(down).\(kind.rawValue)", Shape([expertWidth] + columns))
       }
+      return Slot(.expertFC2(kind), parts, shape: shape, split: split)
+    case .stacked(_, let name, let isTransposed, _):
+      return stacked(.expertFC2(kind), name, kind, shape, nil, isTransposed, split)
+    }
+  }
+
+  /// The bank of one tensor that holds all experts.
+  private func stacked(
+    _ role: Role, _ name: String, _ kind: Role.Kind, _ shape: Shape, _ layout: Layout?,
+    _ isTransposed: Bool, _ split: Split, _ fragments: [Fragment] = []
+  ) -> Slot {
+    guard kind == .weight else {
+      return Slot(
+        role, [Part(name + "_bias", shape)], layout: layout, split: split, fragments: fragments)
+    }
+    guard isTransposed else {
+      return Slot(role, [Part(name, shape)], layout: layout, split: split, fragments: fragments)
+    }
+    let rows = layout ?? .concatenated([count * shape[1]])
     return Slot(
-      .expertFC2(.weight), parts, shape: [count, expertWidth, inner], split: .expertColumns)
+      role, [Part(name, [count, shape[2], shape[1]])], shape: shape,
+      layout: rows.transposed(stack: count), split: split, fragments: fragments)
   }
 }

@@ -12,6 +12,8 @@ public struct MLP: Layer {
   public var limit: Double?
   /// What is added to the gated half: down(activation(gate) · (up + offset)).
   public var offset = 0.0
+  /// The prefix of the activation's own numbers, where it has any (xIELU).
+  public var activationPrefix: String?
   /// The factor on the gate, before the activation.
   public var gateScale = 1.0
   /// Whether this is the expert every token passes, beside routed ones.
@@ -51,6 +53,7 @@ public struct MLP: Layer {
   public var slots: [Slot] {
     var slots = [first(.weight)]
     if hasBias { slots.append(first(.bias)) }
+    if let activationPrefix { slots += activation.slots(activationPrefix) }
     slots.append(
       Slot(
         isShared ? .sharedFC2(.weight) : .fc2(.weight), [Part(down + ".weight", [width, inner])],
@@ -102,4 +105,19 @@ public enum Activation: String, Hashable, Sendable {
   case squaredReLU
   /// x · sigmoid(1.702 · x)
   case quickGelu
+  /// p · x² + β · x above 0, n · (e^min(x, ε) - 1 - x) + β · x elsewhere, with p = softplus(alpha_p)
+  /// and n = β + softplus(alpha_n): numbers of the layer's own (arXiv 2411.13010).
+  case xIELU
+}
+
+extension Activation {
+  /// The numbers that belong to one layer's activation: two learned ones and two that stay.
+  func slots(_ prefix: String) -> [Slot] {
+    guard self == .xIELU else { return [] }
+    return Role.ActivationNumber.allCases.map { number in
+      let isLearned = number == .alphaPositive || number == .alphaNegative
+      let part = Part("\(prefix).\(number.rawValue)", isLearned ? [1] : [])
+      return Slot(.activation(number), [part], isConstant: !isLearned)
+    }
+  }
 }

@@ -3,17 +3,21 @@ import Glibc
 /// Rotary position embedding: which dimensions of a head turn, how fast, and how long contexts stretch it.
 public struct Rotary: Hashable, Sendable {
   public var theta: Double
-  /// The leading dimensions of a head that are rotated.
+  /// The leading dimensions of a head that are rotated; pair i by position · theta^(-2i / dimensions).
   public var dimensions: Int
+  /// The pairs that turn, from the first on, where the others stay as they are; `nil` where all turn.
+  public var pairs: Int?
   /// Whether neighbours form a pair (GPT-J) rather than the two halves (GPT-NeoX, Llama).
   public var isInterleaved: Bool
   public var scaling: Scaling
 
   public init(
-    theta: Double, dimensions: Int, isInterleaved: Bool = false, scaling: Scaling = .none
+    theta: Double, dimensions: Int, pairs: Int? = nil, isInterleaved: Bool = false,
+    scaling: Scaling = .none
   ) {
     self.theta = theta
     self.dimensions = dimensions
+    self.pairs = pairs
     self.isInterleaved = isInterleaved
     self.scaling = scaling
   }
@@ -23,6 +27,8 @@ public struct Rotary: Hashable, Sendable {
     case none
     case linear(factor: Double)
     case dynamic(factor: Double, original: Int)
+    /// theta · alpha^(n / (n - 2)) in place of theta at every length, n being the dimensions (HunYuan).
+    case stretchedBase(alpha: Double)
     case llama3(factor: Double, low: Double, high: Double, original: Int)
     case yarn(Yarn)
     case long(LongRope)
@@ -37,7 +43,23 @@ public struct Rotary: Hashable, Sendable {
     public var attentionFactor: Double?
     public var mscale: Double?
     public var mscaleAllDimensions: Double?
+    /// Whether the borders between the frequencies are rounded to whole ones.
     public var truncates: Bool
+
+    public init(
+      factor: Double, original: Int, betaFast: Double = 32, betaSlow: Double = 1,
+      attentionFactor: Double? = nil, mscale: Double? = nil, mscaleAllDimensions: Double? = nil,
+      truncates: Bool = true
+    ) {
+      self.factor = factor
+      self.original = original
+      self.betaFast = betaFast
+      self.betaSlow = betaSlow
+      self.attentionFactor = attentionFactor
+      self.mscale = mscale
+      self.mscaleAllDimensions = mscaleAllDimensions
+      self.truncates = truncates
+    }
 
     /// 0.1 · m · ln(factor) + 1: how much stronger attention must be on a context stretched so far.
     public func magnitude(_ mscale: Double) -> Double {

@@ -5,7 +5,7 @@ import JSON
 extension Attention {
   public func describe(in arguments: inout MegatronArguments) {
     arguments.pattern += "*"
-    arguments.windows.append(window)
+    arguments.attentions.append(self)
     arguments.attentionBiases = (hasInputBias, hasOutputBias)
     if softCap != nil { arguments.provider = .capped }
     var values = arguments.values
@@ -28,16 +28,9 @@ extension Attention {
     }
     arguments.values = values
     describeWhatIsRare(in: &arguments)
-    arguments.rotaries.append(rotary)
-    if let rotary {
-      arguments.describe(rotary, headSize: headSize)
-    } else if arguments.rotaries.allSatisfy({ $0 == nil }) {
-      arguments.values["position_embedding_type"] = .string("none")
-    }
   }
 
   private func describeWhatIsRare(in arguments: inout MegatronArguments) {
-    arguments.chunks.append(chunk)
     if let headNorms {
       if headNorms.kind == .rmsWithoutWeight { arguments.values["qk_l2_norm"] = .bool(true) }
       switch headNorms.reach {

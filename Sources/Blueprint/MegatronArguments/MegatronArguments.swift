@@ -9,7 +9,11 @@ public struct MegatronArguments {
   /// The class that builds the model, by what only it can build.
   public enum Provider: Sendable {
     case plain
-    /// Capped scores and norms on layers' outputs.
+    /// An embedding times the root of the width.
+    case scaled
+    /// The same, norms on layers' outputs, and a rotation of its own for layers that slide.
+    case alternating
+    /// The same with one rotation, and capped scores.
     case capped
     case latent
     case hybrid
@@ -21,10 +25,20 @@ public struct MegatronArguments {
       let models = "megatron.bridge.models."
       return switch self {
       case .plain: models + "gpt_provider.GPTModelProvider"
+      case .scaled: models + "gemma.gemma_provider.GemmaModelProvider"
+      case .alternating: models + "gemma.gemma3_provider.Gemma3ModelProvider"
       case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
       case .latent: models + "mla_provider.MLAModelProvider"
       case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
       case .sideBySide: models + "falcon_h1.falconh1_provider.FalconH1ModelProvider"
+      }
+    }
+
+    /// Whether the class scales the embedding by the root of the width without being told.
+    var scalesEmbedding: Bool {
+      switch self {
+      case .scaled, .alternating, .capped: true
+      case .plain, .latent, .hybrid, .sideBySide: false
       }
     }
   }
@@ -38,10 +52,8 @@ public struct MegatronArguments {
 
   // What the layers say one by one, in their order.
 
-  /// The window, the chunk and the rotation of each attention.
-  public var windows: [Int?] = []
-  public var chunks: [Int?] = []
-  public var rotaries: [Rotary?] = []
+  /// The attentions over all tokens or a window of them.
+  public var attentions: [Attention] = []
   /// The factors on what layers add to the residual, and the different ones on their inputs.
   public var residualScales: [Double] = []
   public var inputScales: Set<Double> = []
@@ -71,6 +83,7 @@ public struct MegatronArguments {
     for block in blueprint.blocks {
       for layer in block.layers { describe(layer) }
     }
+    if provider == .plain { provider = gemma() }
     if blueprint.isHybrid, !blueprint.hasMambaBeside {
       provider = .hybrid
       values["is_hybrid_model"] = .bool(true)
@@ -79,6 +92,8 @@ public struct MegatronArguments {
     describeFrame(source: source)
     describePredictors()
     describeNorms()
+    describeOutputNorms()
+    describeRotations()
     describeFeedForward()
     describeBiases()
     describeWindows()
@@ -113,8 +128,7 @@ public struct MegatronArguments {
       values[provider == .capped ? "final_logit_softcapping" : "isthmus_logit_softcapping"] =
         .number(cap)
     }
-    // Gemma's provider scales by the root of the width on its own.
-    if let scale = blueprint.embeddingScale, provider != .capped {
+    if let scale = blueprint.embeddingScale, !provider.scalesEmbedding {
       values["isthmus_embedding_scale"] = .number(scale)
     }
     // A hybrid model says 0 where others say nothing.
@@ -233,31 +247,8 @@ public struct MegatronArguments {
     if blueprint.frame.names.positions != nil {
       values["position_embedding_type"] = .string("learned_absolute")
     }
-    if let chunk = chunks.compactMap({ $0 }).first {
+    if let chunk = attentions.compactMap(\.chunk).first {
       values["isthmus_attention_chunk"] = .integer(chunk)
-    }
-    let turning = rotaries.compactMap { $0 }
-    if turning.count < rotaries.count, !turning.isEmpty, provider != .hybrid {
-      values["no_rope_freq"] = .array(rotaries.map { .integer($0 == nil ? 1 : 0) })
-    }
-  }
-
-  private mutating func describeWindows() {
-    guard let window = windows.compactMap({ $0 }).max() else { return }
-    values["window_size"] = .array([.integer(window - 1), .integer(0)])
-    // Gemma's provider windows every second layer on its own.
-    let alternates = windows.enumerated().allSatisfy { index, value in
-      value == (index % 2 == 0 ? window : nil)
-    }
-    if provider == .capped {
-      if !alternates {
-        values["isthmus_window_sizes"] = .array(windows.map { .integer($0 ?? 0) })
-      }
-      return
-    }
-    values["cp_comm_type"] = .string("a2a")
-    if windows.contains(where: { $0 == nil }) {
-      values["window_attn_skip_freq"] = .array(windows.map { .integer($0 == nil ? 0 : 1) })
     }
   }
 
@@ -314,6 +305,8 @@ extension MegatronArguments {
         [
           "factor": .number(factor), "original_max_position_embeddings": .integer(original),
         ])
+    case .stretchedBase(let alpha):
+      note("dynamic", ["alpha": .number(alpha)])
     case .yarn(let yarn):
       describe(yarn)
     case .long(let long):
@@ -371,8 +364,13 @@ extension MegatronArguments {
       case .geluTanh: "megatron.core.activations.fast_gelu"
       case .relu: "torch.nn.functional.relu"
       case .squaredReLU: "megatron.core.activations.squared_relu"
+      // The gated one that Megatron-Core knows to clamp.
+      case .quickGelu where isGated: "megatron.core.fusions.fused_bias_geglu.quick_gelu"
       case .quickGelu: "megatron.core.activations.quick_gelu"
+      // Megatron-Core has none; the key below says what it is.
+      case .xIELU: "torch.nn.functional.silu"
       }
+    if activation == .xIELU { values["isthmus_activation_func"] = .string("xielu") }
     values["activation_func"] = .object(
       JSONObject(["_call_": .bool(false), "_target_": .string(name)]))
     values["gated_linear_unit"] = .bool(isGated)

@@ -196,7 +196,14 @@ enum MegatronDefaults {
     "yarn_rotary_scaling_factor": .null,
   ]
 
-  /// What Gemma's provider adds to those.
+  /// What the providers of Gemma's models add to those.
+  static let scaled: KeyValuePairs<String, JSON> = ["attention_backend": flash]
+  static let alternating: KeyValuePairs<String, JSON> = [
+    "attention_backend": flash,
+    "gradient_accumulation_fusion": .bool(false),
+    "is_vision_language": .bool(false),
+    "transformer_layer_spec": function("gemma.gemma3_provider.gemma3_layer_spec"),
+  ]
   static let capped: KeyValuePairs<String, JSON> = [
     "transformer_layer_spec": function("gemma.gemma2_provider.gemma2_layer_spec")
   ]
@@ -222,11 +229,7 @@ enum MegatronDefaults {
   /// What the provider of hybrid models adds, and where it differs.
   static let hybrid: KeyValuePairs<String, JSON> = [
     "apply_rope_fusion": .bool(true),
-    "attention_backend": .object(
-      JSONObject([
-        "_args_": .array([.integer(1)]), "_call_": .bool(true), "_name_": .string("flash"),
-        "_target_": .string("megatron.core.transformer.enums.AttnBackend"),
-      ])),
+    "attention_backend": flash,
     "bias_dropout_fusion": .bool(true),
     "first_last_layers_bf16": .bool(true),
     "hybrid_attention_ratio": .number(0),
@@ -279,6 +282,15 @@ enum MegatronDefaults {
   static let groupedWideNormLayers = function(
     "minimax_m2.minimax_m2_provider.minimax_m2_layer_spec")
 
+  /// Layers whose norms are on their outputs.
+  static let outputNorms = function("exaone.exaone4.exaone4_provider.exaone4_layer_spec")
+
+  private static let flash = JSON.object(
+    JSONObject([
+      "_args_": .array([.integer(1)]), "_call_": .bool(true), "_name_": .string("flash"),
+      "_target_": .string("megatron.core.transformer.enums.AttnBackend"),
+    ]))
+
   /// A function of Bridge's models, not called.
   static func function(_ name: String) -> JSON {
     .object(
@@ -300,6 +312,12 @@ enum MegatronDefaults {
     add(unsaid)
     switch provider {
     case .plain: add(gpt)
+    case .scaled:
+      add(gpt)
+      add(scaled)
+    case .alternating:
+      add(gpt)
+      add(alternating)
     case .capped:
       add(gpt)
       add(capped)

@@ -1,0 +1,111 @@
+import JSON
+
+// What the attentions of a model have in common, and how they differ from layer to layer.
+
+extension MegatronArguments {
+  /// The class of Gemma's that a model without capped scores needs, or the plain one.
+  func gemma() -> Provider {
+    let width = Double(blueprint.frame.width)
+    guard blueprint.embeddingScale == width.squareRoot(), blueprint.final.kind == .rmsUnitOffset,
+      blueprint.logitSoftCap == nil
+    else { return .plain }
+    if !hasOutputNorms { return .scaled }
+    return attentions.allSatisfy { $0.headNorms != nil } && windowPeriod != nil
+      ? .alternating : .plain
+  }
+
+  /// n where every n-th layer sees all and all others slide.
+  var windowPeriod: Int? {
+    guard let first = attentions.firstIndex(where: { $0.window == nil }), first > 0 else {
+      return nil
+    }
+    let isRegular = attentions.enumerated().allSatisfy { index, attention in
+      (attention.window == nil) == ((index + 1) % (first + 1) == 0)
+    }
+    return isRegular ? first + 1 : nil
+  }
+
+  // MARK: - Norms
+
+  private var residuals: [Residual] {
+    blueprint.blocks.flatMap(\.layers).compactMap { $0 as? Residual }
+  }
+
+  var hasOutputNorms: Bool { residuals.contains { $0.after != nil } }
+
+  /// Norms on layers' outputs: Bridge has layers with them in place of those on the inputs.
+  mutating func describeOutputNorms() {
+    guard provider == .plain, hasOutputNorms else { return }
+    if residuals.allSatisfy({ $0.before == nil }), values["isthmus_qk_layernorm"] == nil {
+      values["transformer_layer_spec"] = MegatronDefaults.outputNorms
+    } else {
+      values["isthmus_output_norms"] = .bool(true)
+      if residuals.contains(where: { $0.before == nil }) {
+        values["isthmus_input_norms"] = .bool(false)
+      }
+    }
+  }
+
+  // MARK: - Rotations and windows
+
+  /// The rotation of layers that see all, how that of layers that slide differs, and layers without.
+  mutating func describeRotations() {
+    guard !attentions.isEmpty else { return }
+    let turning = attentions.filter { $0.rotary != nil }
+    guard let main = turning.first(where: { $0.window == nil }) ?? turning.first,
+      let rotary = main.rotary
+    else {
+      values["position_embedding_type"] = .string("none")
+      return
+    }
+    describe(rotary, headSize: main.headSize)
+    if rotary.isInterleaved { values["rotary_interleaved"] = .bool(true) }
+    if turning.count < attentions.count, provider != .hybrid {
+      values["no_rope_freq"] = .array(attentions.map { .integer($0.rotary == nil ? 1 : 0) })
+    }
+    guard let other = turning.first(where: { $0.rotary != rotary }), let local = other.rotary else {
+      return
+    }
+    if provider == .alternating, local.scaling == .none {
+      values["rotary_base"] = .array([.number(local.theta), .number(rotary.theta)])
+      if case .linear(let factor) = rotary.scaling {
+        values["rope_scaling_factor"] = .number(factor)
+        values["seq_len_interpolation_factor"] = nil
+      }
+    } else {
+      var inner = self
+      inner.values = [:]
+      inner.describe(local, headSize: other.headSize)
+      var object = JSONObject()
+      for (key, value) in inner.values.sorted(by: { $0.key < $1.key }) { object[key] = value }
+      values["isthmus_sliding_rotary"] = .object(object)
+    }
+  }
+
+  mutating func describeWindows() {
+    let windows = attentions.map(\.window)
+    guard let window = windows.compactMap({ $0 }).max() else { return }
+    if provider == .alternating, let period = windowPeriod {
+      // This class takes the configuration's number and sees which layers slide by itself.
+      values["window_size"] = .integer(window)
+      values["interleaved_attn_pattern"] = .array([.integer(period - 1), .integer(1)])
+      return
+    }
+    values["window_size"] = .array([.integer(window - 1), .integer(0)])
+    // Gemma's provider windows every second layer on its own.
+    let alternates = windows.enumerated().allSatisfy { index, value in
+      value == (index % 2 == 0 ? window : nil)
+    }
+    if provider == .capped {
+      if !alternates {
+        values["isthmus_window_sizes"] = .array(windows.map { .integer($0 ?? 0) })
+      }
+      return
+    }
+    values["cp_comm_type"] = .string("a2a")
+    if windows.contains(where: { $0 == nil }) {
+      values["window_attn_skip_freq"] =
+        windowPeriod.map { .integer($0) } ?? .array(windows.map { .integer($0 == nil ? 0 : 1) })
+    }
+  }
+}
