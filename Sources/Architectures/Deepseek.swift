@@ -12,17 +12,13 @@ public enum Deepseek: Architecture {
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
-    let (heads, groups, headSize) = try config.heads(width: width)
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let bias: Bool = try config("attention_bias", default: false)
-    let attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048), inputBias: bias,
-      outputBias: bias)
+    let attention = try config.attention(
+      width: width, positions: 2048, inputBias: bias, outputBias: bias)
 
-    let activation = try config.activation("hidden_act", default: .silu)
-    let mlp = MLP(width, inner: try config.size("intermediate_size"), activation)
-    let experts = try config.softmaxExperts(width: width, activation)
+    let mlp = try config.mlp(width: width)
+    let experts = try config.softmaxExperts(width: width, mlp.activation)
     let dense: Int = try config("first_k_dense_replace", default: 0)
     try config.check("first_k_dense_replace", dense, in: 0...depth)
     let step = try config.size("moe_layer_freq", default: 1)

@@ -14,13 +14,13 @@ public enum DeepseekV2: Architecture {
     let depth = try config.depth()
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let attention = try config.latentAttention(width: width, positions: 2048, isInterleaved: true)
-    let activation = try config.activation("hidden_act", default: .silu)
     try config.require("mlp_bias", false, because: "the layers have no biases")
-    let mlp = MLP(width, inner: try config.size("intermediate_size"), activation)
+    let mlp = try config.mlp(width: width)
     try config.require(
       "norm_topk_prob", false,
       because: "the class and the models' own code disagree about what it does")
-    var experts = try config.softmaxExperts(width: width, activation, countDefault: 64, sharedDefault: 2)
+    var experts = try config.softmaxExperts(
+      width: width, mlp.activation, countDefault: 64, sharedDefault: 2)
     experts.router.scale = try config("routed_scaling_factor", default: 1)
     experts.router.groups = try groups(config, experts)
     try config.require("moe_layer_freq", 1, because: "the class puts experts in every later layer")

@@ -24,11 +24,10 @@ public enum DeepseekV3: Architecture {
     let width = attention.width
     let depth = try config.depth()
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
-    let activation = try config.activation("hidden_act", default: .silu)
     try config.require("mlp_bias", false, because: "the layers have no biases")
-    let mlp = MLP(width, inner: try config.size("intermediate_size"), activation)
+    let mlp = try config.mlp(width: width)
     let experts = try config.correctedExperts(
-      width: width, activation,
+      width: width, mlp.activation,
       CorrectedExperts(
         count: 256, inner: 2048, scale: 2.5, groups: 8, keptGroups: 4, balance: 0.0001))
     try config.require("moe_layer_freq", 1, because: "the class puts experts in every later layer")

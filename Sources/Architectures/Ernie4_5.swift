@@ -11,28 +11,15 @@ public enum Ernie4_5: Architecture {
     let width = try config.size("hidden_size")
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
     let bias: Bool = try config("use_bias", default: false)
-    let attention = try attention(
-      config, width: width, groupsDefault: 2, headSizeDefault: 128, bias: bias)
-    let mlp = MLP(
-      width, inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu), bias: bias)
+    let attention = try config.attention(
+      width: width, groupsDefault: 2, headSizeDefault: 128, theta: 500_000, positions: 131_072,
+      isInterleaved: true, inputBias: bias, outputBias: bias)
+    let mlp = try config.mlp(width: width, bias: bias)
 
     return Blueprint(try config.frame(isTied: true), final: Norm(width, eps: eps, "model.norm")) {
       _ in
       Residual(Norm(width, eps: eps, "input_layernorm"), attention)
       Residual(Norm(width, eps: eps, "post_attention_layernorm"), mlp)
     }
-  }
-
-  static func attention(
-    _ config: Config, width: Int, groupsDefault: Int, headSizeDefault: Int?, bias: Bool
-  ) throws(ConfigError) -> Attention {
-    let (heads, groups, headSize) = try config.heads(
-      width: width, groupsDefault: groupsDefault, headSizeDefault: headSizeDefault)
-    return Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(
-        headSize: headSize, theta: 500_000, positions: 131_072, isInterleaved: true),
-      inputBias: bias, outputBias: bias)
   }
 }

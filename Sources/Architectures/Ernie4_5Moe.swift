@@ -15,11 +15,11 @@ public enum Ernie4_5Moe: Architecture {
     let depth = try config.depth()
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
     let bias: Bool = try config("use_bias", default: false)
-    let attention = try Ernie4_5.attention(
-      config, width: width, groupsDefault: 4, headSizeDefault: nil, bias: bias)
-    let activation = try config.activation("hidden_act", default: .silu)
-    let mlp = MLP(width, inner: try config.size("intermediate_size"), activation, bias: bias)
-    let experts = try experts(config, width: width, activation, bias: bias)
+    let attention = try config.attention(
+      width: width, groupsDefault: 4, theta: 500_000, positions: 131_072, isInterleaved: true,
+      inputBias: bias, outputBias: bias)
+    let mlp = try config.mlp(width: width, bias: bias)
+    let experts = try experts(config, width: width, mlp.activation, bias: bias)
     let sparse = try sparseLayers(config, depth: depth)
     let predictors = try config.predictors(limit: depth)
 

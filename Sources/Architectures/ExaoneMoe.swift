@@ -14,9 +14,10 @@ public enum ExaoneMoe: Architecture {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
-    let attention = try attention(config, width: width, eps: eps)
+    var attention = try config.attention(width: width, groupsDefault: 32, positions: 2048)
+    attention.headNorms = HeadNorms(eps: eps)
     let window = try config.window(default: 4096)
-    let sliding = try config.patternedLayers(depth: depth, hasWindow: window != nil)
+    let sliding = try config.slidingPattern(depth: depth, default: 4)
 
     let activation = try config.activation("hidden_act", default: .silu)
     let mlp = MLP(width, inner: try config.size("intermediate_size", default: 16_384), activation)
@@ -30,12 +31,11 @@ public enum ExaoneMoe: Architecture {
     let predictors = try config.predictors(limit: 1)
 
     var blueprint = Blueprint(try config.frame(), final: Norm(width, eps: eps, "model.norm")) {
-      index in
+      [attention] index in
+      let isOpen = window != nil && !sliding[index]
       Residual(
         Norm(width, eps: eps, "input_layernorm"),
-        sliding[index]
-          ? attention.windowed(window)
-          : window == nil ? attention : attention.withoutRotation)
+        isOpen ? attention.withoutRotation : attention.windowed(window))
       Residual(
         Norm(width, eps: eps, "post_attention_layernorm"), sparse[index] ? experts : mlp)
     }
@@ -47,16 +47,5 @@ public enum ExaoneMoe: Architecture {
       }
     }
     return blueprint
-  }
-
-  private static func attention(
-    _ config: Config, width: Int, eps: Double
-  ) throws(ConfigError) -> Attention {
-    let (heads, groups, headSize) = try config.heads(width: width, groupsDefault: 32)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048))
-    attention.headNorms = HeadNorms(eps: eps)
-    return attention
   }
 }

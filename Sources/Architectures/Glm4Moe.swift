@@ -13,11 +13,9 @@ public enum Glm4Moe: Architecture {
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
-    let (heads, groups, headSize) = try config.heads(width: width, groupsDefault: 8)
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, partial: 0.5, positions: 131_072),
+    var attention = try config.attention(
+      width: width, groupsDefault: 8, partial: 0.5, positions: 131_072,
       inputBias: try config("attention_bias", default: false))
     if try config("use_qk_norm", default: false) { attention.headNorms = HeadNorms(eps: eps) }
 

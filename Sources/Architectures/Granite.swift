@@ -8,10 +8,8 @@ public enum Granite: Architecture {
   public static let note = "Granite 3.0–3.3 2B and 8B; PowerLM"
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
-    let mlp = MLP(
-      try config.size("hidden_size"), inner: try config.size("intermediate_size"),
-      try config.activation("hidden_act", default: .silu),
-      bias: try config("mlp_bias", default: false))
+    let mlp = try config.mlp(
+      width: try config.size("hidden_size"), bias: try config("mlp_bias", default: false))
     return try blueprint(config, feedForward: mlp)
   }
 
@@ -38,12 +36,9 @@ public enum Granite: Architecture {
   static func attention(
     _ config: Config, width: Int, _ factors: Multipliers
   ) throws(ConfigError) -> Attention {
-    let (heads, groups, headSize) = try config.heads(width: width)
     let bias: Bool = try config("attention_bias", default: false)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 2048), inputBias: bias,
-      outputBias: bias)
+    var attention = try config.attention(
+      width: width, positions: 2048, inputBias: bias, outputBias: bias)
     attention.scale = factors.scores
     return attention
   }

@@ -11,13 +11,10 @@ public enum Olmoe: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width)
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
     let bias: Bool = try config("attention_bias", default: false)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 4096), inputBias: bias,
-      outputBias: bias)
+    var attention = try config.attention(
+      width: width, positions: 4096, inputBias: bias, outputBias: bias)
     attention.headNorms = HeadNorms(eps: eps, reach: .allHeads)
     // Behind the norms.
     if config.has("clip_qkv") { attention.clip = try config.positive("clip_qkv") }

@@ -10,13 +10,11 @@ public enum Phimoe: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(width: width, groupsDefault: 8)
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
     let bias: Bool = try config("attention_bias", default: false)
-    var attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, theta: 1_000_000, positions: 131_072),
-      inputBias: bias, outputBias: bias)
+    var attention = try config.attention(
+      width: width, groupsDefault: 8, theta: 1_000_000, positions: 131_072, inputBias: bias,
+      outputBias: bias)
     attention.window = try config.window(default: nil)
 
     let (count, _) = try config.experts("num_local_experts", default: 16, perTokenDefault: 2)

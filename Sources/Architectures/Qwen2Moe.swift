@@ -11,12 +11,10 @@ public enum Qwen2Moe: Architecture {
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
-    let (heads, groups, headSize) = try config.heads(width: width, groupsDefault: 16)
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
     let windows = try windows(config, depth: depth)
-    let attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, positions: 32_768),
+    let attention = try config.attention(
+      width: width, groupsDefault: 16, positions: 32_768,
       inputBias: try config("qkv_bias", default: true))
 
     let activation = try config.activation("hidden_act", default: .silu)

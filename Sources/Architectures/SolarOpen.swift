@@ -9,17 +9,14 @@ public enum SolarOpen: Architecture {
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
-    let (heads, groups, headSize) = try config.heads(
-      width: width, groupsDefault: 8, headSizeDefault: 128)
     let eps = try config.positive("rms_norm_eps", default: 1e-5)
     try config.require("partial_rotary_factor", 1.0, because: "the class turns whole heads")
     try config.require("use_qk_norm", false, because: "the class has no such norms")
     try config.require("first_k_dense_replace", 0, because: "the class has no dense layers")
     // The size of dense layers.
     config.ignore("intermediate_size")
-    let attention = Attention(
-      width, heads: heads, groups: groups, headSize: headSize,
-      rotary: try config.rotary(headSize: headSize, theta: 1_000_000, positions: 131_072),
+    let attention = try config.attention(
+      width: width, groupsDefault: 8, headSizeDefault: 128, theta: 1_000_000, positions: 131_072,
       inputBias: try config("attention_bias", default: false))
     let experts = try config.correctedExperts(
       width: width, try config.activation("hidden_act", default: .silu),

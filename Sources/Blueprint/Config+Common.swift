@@ -1,5 +1,3 @@
-import JSON
-
 extension Config {
   /// What surrounds the blocks, in the keys most families share.
   ///
@@ -144,17 +142,6 @@ extension Config {
     return sliding
   }
 
-  /// Whether each layer looks back through a window only, from a list of kinds or a pattern: a number
-  /// n for every layer but the nth, or letters, L for local and G for global (EXAONE).
-  ///
-  /// - Parameter hasWindow: whether there is a window at all.
-  public func patternedLayers(depth: Int, hasWindow: Bool) throws(ConfigError) -> [Bool] {
-    let pattern: SlidingPattern = try self("sliding_window_pattern", default: .every(4))
-    let listed = try slidingLayers(depth: depth)
-    guard hasWindow else { return Array(repeating: false, count: depth) }
-    return listed ?? (0..<depth).map(pattern.isSliding)
-  }
-
   /// The window of each layer where `use_sliding_window` switches windows on (Qwen).
   ///
   /// Without a list of layer kinds the layers from `max_window_layers` on have it.
@@ -188,30 +175,5 @@ extension Config {
       }
     if let window { try check("sliding_window", window, in: 1...Int.max) }
     return window
-  }
-}
-
-/// The two ways to write which layers have windows.
-private enum SlidingPattern: ConfigValue {
-  case every(Int)
-  case letters([Bool])
-
-  init?(config json: JSON) {
-    if let count = json.integer, count > 0 {
-      self = .every(count)
-    } else if let text = json.string, !text.isEmpty, text.allSatisfy({ "LG".contains($0) }) {
-      self = .letters(text.map { $0 == "L" })
-    } else {
-      return nil
-    }
-  }
-
-  static var configDescription: String { "a number or a pattern of L (local) and G (global)" }
-
-  func isSliding(_ index: Int) -> Bool {
-    switch self {
-    case .every(let count): (index + 1) % count != 0
-    case .letters(let letters): letters[index % letters.count]
-    }
   }
 }

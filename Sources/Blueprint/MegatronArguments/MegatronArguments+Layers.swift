@@ -36,11 +36,7 @@ extension Attention {
       switch headNorms.reach {
       case .head: break
       case .ownHead, .listedHeads: arguments.values["isthmus_qk_layernorm"] = .string("own_head")
-      case .allHeads:
-        arguments.values["isthmus_qk_layernorm"] = .string("all_heads")
-        arguments.values["transformer_layer_spec"] =
-          groups == heads
-          ? MegatronDefaults.wideNormLayers : MegatronDefaults.groupedWideNormLayers
+      case .allHeads: arguments.values["isthmus_qk_layernorm"] = .string("all_heads")
       }
       if headNorms.followsRotation {
         arguments.values["isthmus_qk_layernorm_follows_rotary"] = .bool(true)

@@ -205,6 +205,11 @@ public struct MegatronArguments {
       values["ffn_hidden_size"] = .integer(size)
     }
     guard !expertSizes.isEmpty else { return }
+    if let attention = attentions.first, attention.headNorms?.reach == .allHeads {
+      values["transformer_layer_spec"] =
+        attention.groups == attention.heads
+        ? MegatronDefaults.wideNormLayers : MegatronDefaults.groupedWideNormLayers
+    }
     if provider != .hybrid, blueprint.numbersLayers || !denseSizes.isEmpty {
       values["moe_layer_freq"] = .array(
         blueprint.blocks.map { block in
