@@ -21,6 +21,10 @@ public struct Blueprint: Sendable {
   public var logitSoftCap: Double?
   /// Whether the output layer's rows are scaled to length one each time they are used.
   public var normalizesHead = false
+  /// Tokens that are never predicted: their logits are -∞.
+  public var silencedTokens: [Int] = []
+  /// What flows past blocks, in the order in which it is mixed in.
+  public var skips: [BlockSkip] = []
   /// Whether the sums between the layers are kept in float32 whatever the model's precision.
   public var keepsResidualFloat32 = false
 
@@ -73,7 +77,8 @@ public struct Blueprint: Sendable {
   /// The full names of tensors that may be in a file and have no place in Megatron: those that hold no
   /// learned values, and predictors that its own cannot stand for.
   public var buffers: Set<String> {
-    Set(blocks.flatMap { block in block.buffers.map { block.prefix + $0 } } + predictorsBeside)
+    let inside = blocks.flatMap { block in block.buffers.map { block.prefix + $0 } }
+    return Set(frame.names.buffers + inside + predictorsBeside)
   }
 
   private var embedding: Slot {
@@ -132,16 +137,20 @@ public struct Frame: Sendable {
     public var headBias: String?
     /// A learned vector for each position, added to the embedding; `nil` where there are none.
     public var positions: String?
+    /// Tensors that hold no learned values and may be in a file.
+    public var buffers: [String]
 
     public init(
       embedding: String = "model.embed_tokens.weight", head: String = "lm_head.weight",
-      blocks: String = "model.layers", headBias: String? = nil, positions: String? = nil
+      blocks: String = "model.layers", headBias: String? = nil, positions: String? = nil,
+      buffers: [String] = []
     ) {
       self.embedding = embedding
       self.head = head
       self.blocks = blocks
       self.headBias = headBias
       self.positions = positions
+      self.buffers = buffers
     }
   }
 
@@ -169,6 +178,25 @@ public struct Frame: Sendable {
     names.positions.map {
       Slot(.positionEmbeddings, [Part($0, [positions ?? 0, width])])
     }
+  }
+}
+
+/// What enters one block and is mixed into what enters a later one (Solar).
+///
+/// With xᵢ what reaches block i before anything is mixed in, block `to` reads
+/// share · x_from + (1 − share) · x, where x is x_to or what an earlier skip made of it.
+public struct BlockSkip: Hashable, Sendable {
+  public var from: Int
+  public var to: Int
+  public var share: Double
+  /// The share that the family's own code takes while training.
+  public var trainingShare: Double
+
+  public init(from: Int, to: Int, share: Double, trainingShare: Double) {
+    self.from = from
+    self.to = to
+    self.share = share
+    self.trainingShare = trainingShare
   }
 }
 

@@ -68,6 +68,14 @@ extension Config {
     return (heads, groups, stated ?? width / heads)
   }
 
+  /// The size of a head where all heads together are as wide as the model.
+  public func headSize(of width: Int, heads: Int) throws(ConfigError) -> Int {
+    guard width % heads == 0 else {
+      throw .contradiction("the width \(width) is not a multiple of the \(heads) heads")
+    }
+    return width / heads
+  }
+
   /// Experts and how many each token passes, checked against each other.
   public func experts(
     _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int? = nil

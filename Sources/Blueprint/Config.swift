@@ -123,6 +123,24 @@ public final class Config {
     return config
   }
 
+  /// A list of objects, or `nil` if absent or `null`; the keys of each must be read as well.
+  public func objects(_ key: String) throws(ConfigError) -> [Config]? {
+    read.insert(key)
+    guard let json = object[key], !json.isNull else { return nil }
+    var configs: [Config] = []
+    for (index, item) in (json.array ?? []).enumerated() {
+      guard let inner = item.object else { break }
+      let name = "\(key)[\(index)]"
+      let config = nested[name] ?? Config(inner, path: "\(path)\(name).")
+      nested[name] = config
+      configs.append(config)
+    }
+    guard let items = json.array, configs.count == items.count else {
+      throw .wrongType(key: path + key, expected: "a list of objects", found: "…")
+    }
+    return configs
+  }
+
   /// Refuses every value but those given; absent and `null` pass.
   ///
   /// For switches whose other positions no published model of the family uses.

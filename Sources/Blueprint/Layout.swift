@@ -96,6 +96,19 @@ extension Layout {
       })
   }
 
+  /// Blocks of `plain` rows that stay and `turning` rows that are two halves in the part and pairs of
+  /// neighbours when packed, one of each half.
+  public static func interleavingHalves(blocks: Int, plain: Int, turning: Int) -> Layout {
+    .rows(
+      (0..<blocks).flatMap { block in
+        let first = block * (plain + turning)
+        let halves = (0..<turning).map { row in
+          Segment(part: 0, first: first + plain + row / 2 + row % 2 * (turning / 2), count: 1)
+        }
+        return [Segment(part: 0, first: first, count: plain)] + halves
+      })
+  }
+
   /// One part [all queries; all keys; all values] into the grouped order.
   public static func groupedFromStacked(heads: Int, groups: Int, headSize: Int) -> Layout {
     guard case .rows(let segments) = grouped(heads: heads, groups: groups, headSize: headSize)

@@ -177,6 +177,8 @@ public struct MegatronNames: Sendable {
     case .indexer(let part): ["self_attention.core_attention.indexer.\(part.rawValue)"]
     case .fc1(let kind): ["mlp.linear_fc1.\(kind.rawValue)"]
     case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
+    case .attentionMap: ["self_attention.weight"]
+    case .mlpMap: ["mlp.weight"]
     case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
@@ -208,9 +210,13 @@ public struct MegatronNames: Sendable {
     case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
     case (.beforeMamba, false), (.beforeMambaAndAttention, _): ["norm.\(name)"]
-    case (.beforeAttention, false), (.beforeLatentAttention, _), (.beforeBoth, _):
+    case (.beforeAttentionMap, true): ["self_attention.layer_norm_\(name)"]
+    case (.beforeMLPMap, true): ["mlp.layer_norm_\(name)"]
+    case (.beforeAttention, false), (.beforeAttentionMap, false), (.beforeLatentAttention, _),
+      (.beforeBoth, _):
       ["input_layernorm.\(name)"]
-    case (.beforeMLP, false), (.beforeExperts, true): ["pre_mlp_layernorm.\(name)"]
+    case (.beforeMLP, false), (.beforeMLPMap, false), (.beforeExperts, true):
+      ["pre_mlp_layernorm.\(name)"]
     // The local specification's key map names it after a layer that is not there (FORMATS.md B.4).
     case (.beforeExperts, false): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.afterAttention, _): ["self_attention.linear_proj.post_layernorm.\(name)"]
@@ -220,13 +226,11 @@ public struct MegatronNames: Sendable {
 }
 
 extension Blueprint {
-  /// Whether Megatron builds the model as a hybrid stack: some block is a Mamba layer, or one layer
-  /// where a transformer has attention and MLP.
+  /// Whether Megatron builds the model as a hybrid stack: some block is a Mamba layer, or each is one
+  /// layer where a transformer has attention and MLP.
   public var isHybrid: Bool {
-    blocks.contains { block in
-      let leaves = block.leaves
-      return leaves.count == 1 || leaves.contains { $0 is Mamba }
-    }
+    let leaves = blocks.map(\.leaves)
+    return leaves.allSatisfy { $0.count == 1 } || leaves.contains { $0.contains { $0 is Mamba } }
   }
 
   /// Whether blocks have a Mamba layer beside their attention, which is one layer to Megatron.

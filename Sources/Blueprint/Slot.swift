@@ -131,6 +131,9 @@ public enum Role: Hashable, Sendable {
 
   case fc1(Kind)
   case fc2(Kind)
+  /// The one matrix in the place of attention or of a feed-forward layer.
+  case attentionMap
+  case mlpMap
   case activation(ActivationNumber)
 
   case router(Kind)
@@ -187,6 +190,8 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  case beforeAttentionMap
+  case beforeMLPMap
   /// Before an attention and an MLP that work side by side on the same normed input.
   case beforeBoth
   /// Before an attention and a Mamba layer that do so.

@@ -26,6 +26,25 @@ public struct QueryTemperature: Hashable, Sendable {
   }
 }
 
+/// Which blocks of keys each block of queries sees (Phi-3-small).
+///
+/// With blocks of `size` positions, block q of query head h sees block k ≤ q where q − k < `local` or
+/// (k + h · step + 1) mod `stride` = 0; no token sees later ones.
+public struct BlockSparsity: Hashable, Sendable {
+  public var size: Int
+  public var local: Int
+  public var stride: Int
+  /// By how many blocks the stripe of one head is before that of the last.
+  public var step: Int
+
+  public init(size: Int, local: Int, stride: Int, step: Int) {
+    self.size = size
+    self.local = local
+    self.stride = stride
+    self.step = step
+  }
+}
+
 /// Multi-head attention with grouped keys and values.
 public struct Attention: Layer {
   public var width: Int
@@ -40,6 +59,8 @@ public struct Attention: Layer {
   public var window: Int?
   /// Tokens see only those of their own chunk of so many positions; `nil` is no chunks.
   public var chunk: Int?
+  /// `nil` sees all blocks.
+  public var sparsity: BlockSparsity?
   /// cap · tanh(scores / cap), before the mask.
   public var softCap: Double?
   /// The factor on the scores; 1 / √headSize where `nil`.

@@ -50,7 +50,11 @@ public struct LatentAttention: Layer {
   public var keyValueRank: Int
   /// Dimensions of a head without position, with position, and of its value.
   public var plainSize: Int
+  /// Of the packed tensors, whose turning dimensions are always neighbours in pairs.
   public var rotary: Rotary
+  /// Whether the Hugging Face side has them as two halves; packing interleaves those, because
+  /// Megatron-Core's latent attention knows no other order (TRANSFORMS.md §9).
+  public var storesHalves: Bool
   public var valueSize: Int
   /// Of the norms on the latents.
   public var eps: Double
@@ -60,6 +64,7 @@ public struct LatentAttention: Layer {
   public var indexer: Indexer?
   public var prefix: String
 
+  /// - Parameter rotary: as the family's own code turns its tensors.
   public init(
     _ width: Int, heads: Int, queryRank: Int?, keyValueRank: Int, plainSize: Int,
     rotary: Rotary, valueSize: Int, eps: Double, scale: Double? = nil,
@@ -70,7 +75,9 @@ public struct LatentAttention: Layer {
     self.queryRank = queryRank
     self.keyValueRank = keyValueRank
     self.plainSize = plainSize
+    storesHalves = !rotary.isInterleaved
     self.rotary = rotary
+    self.rotary.isInterleaved = true
     self.valueSize = valueSize
     self.eps = eps
     self.scale = scale
@@ -83,21 +90,29 @@ public struct LatentAttention: Layer {
 
   public var slots: [Slot] {
     let queryRows = heads * (plainSize + rotary.dimensions)
-    func matrix(_ role: Role, _ name: String, _ rows: Int, _ columns: Int, _ split: Split) -> Slot {
-      Slot(role, [Part("\(prefix).\(name).weight", [rows, columns])], split: split)
+    func matrix(
+      _ role: Role, _ name: String, _ rows: Int, _ columns: Int, _ split: Split,
+      _ layout: Layout? = nil
+    ) -> Slot {
+      Slot(
+        role, [Part("\(prefix).\(name).weight", [rows, columns])],
+        layout: storesHalves ? layout : nil, split: split)
     }
+    let queries = Layout.interleavingHalves(
+      blocks: heads, plain: plainSize, turning: rotary.dimensions)
     var slots: [Slot] = []
     if let queryRank {
       slots.append(matrix(.queryDown, "q_a_proj", queryRank, width, .replicated))
       slots += Norm(queryRank, eps: eps, "\(prefix).q_a_layernorm").slots(
         .role(.queryLatentNorm(isFused: indexer == nil)))
-      slots.append(matrix(.queryUp, "q_b_proj", queryRows, queryRank, .rows))
+      slots.append(matrix(.queryUp, "q_b_proj", queryRows, queryRank, .rows, queries))
     } else {
-      slots.append(matrix(.query, "q_proj", queryRows, width, .rows))
+      slots.append(matrix(.query, "q_proj", queryRows, width, .rows, queries))
     }
     slots.append(
       matrix(
-        .keyValueDown, "kv_a_proj_with_mqa", keyValueRank + rotary.dimensions, width, .replicated))
+        .keyValueDown, "kv_a_proj_with_mqa", keyValueRank + rotary.dimensions, width, .replicated,
+        .interleavingHalves(blocks: 1, plain: keyValueRank, turning: rotary.dimensions)))
     slots += Norm(keyValueRank, eps: eps, "\(prefix).kv_a_layernorm")
       .slots(.role(.keyValueLatentNorm(isFused: indexer == nil)))
     slots.append(

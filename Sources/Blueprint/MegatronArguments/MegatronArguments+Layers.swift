@@ -77,7 +77,6 @@ extension LatentAttention {
     values["isthmus_latent_layernorm_epsilon"] = .number(eps)
     values["rotary_scaling_factor"] = .number(1)
     values["mscale_all_dim"] = .number(1)
-    if !rotary.isInterleaved { values["isthmus_rotary_halves"] = .bool(true) }
     if case .yarn(let yarn) = rotary.scaling {
       values["rotary_scaling_factor"] = .number(yarn.factor)
       values["original_max_position_embeddings"] = .integer(yarn.original)

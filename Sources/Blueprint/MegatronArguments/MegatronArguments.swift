@@ -17,6 +17,8 @@ public struct MegatronArguments {
     case capped
     case latent
     case hybrid
+    /// Blocks that differ from each other.
+    case heterogeneous
     /// Attention and a Mamba layer beside it.
     case sideBySide
 
@@ -30,6 +32,8 @@ public struct MegatronArguments {
       case .capped: models + "gemma.gemma2_provider.Gemma2ModelProvider"
       case .latent: models + "mla_provider.MLAModelProvider"
       case .hybrid: models + "hybrid.hybrid_provider.HybridModelProvider"
+      case .heterogeneous:
+        models + "llama_nemotron.llama_nemotron_provider.LlamaNemotronHeterogeneousProvider"
       case .sideBySide: models + "falcon_h1.falconh1_provider.FalconH1ModelProvider"
       }
     }
@@ -38,7 +42,7 @@ public struct MegatronArguments {
     var scalesEmbedding: Bool {
       switch self {
       case .scaled, .alternating, .capped: true
-      case .plain, .latent, .hybrid, .sideBySide: false
+      case .plain, .latent, .hybrid, .heterogeneous, .sideBySide: false
       }
     }
   }
@@ -95,6 +99,8 @@ public struct MegatronArguments {
     describeOutputNorms()
     describeRotations()
     describeFeedForward()
+    describeDifferingBlocks()
+    describeRareFacts()
     describeBiases()
     describeWindows()
     describeScales()

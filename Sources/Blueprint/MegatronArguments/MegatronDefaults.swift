@@ -258,6 +258,14 @@ enum MegatronDefaults {
     "seq_length": .integer(1024),
   ]
 
+  /// What the provider of blocks that differ from each other adds to those of GPT models.
+  static let heterogeneous: KeyValuePairs<String, JSON> = [
+    "heterogeneous_block_specs": .bool(true),
+    "heterogeneous_layers_config_path": .null,
+    "transformer_layer_spec": function(
+      "llama_nemotron.llama_nemotron_provider.heterogeneous_layer_spec"),
+  ]
+
   /// Layers built one by one, as dense and expert layers in one model need it.
   static let mixedLayers = JSON.object(
     JSONObject([
@@ -325,6 +333,9 @@ enum MegatronDefaults {
       add(gpt)
       add(latent)
     case .hybrid: add(hybrid)
+    case .heterogeneous:
+      add(gpt)
+      add(heterogeneous)
     case .sideBySide:
       add(sideBySide)
       for key in absentBeside { values[key] = nil }
