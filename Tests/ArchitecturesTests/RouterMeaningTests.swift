@@ -163,7 +163,7 @@ struct RouterMeaningTests {
   @Test func exaonesPatternOfLettersIsThatOfItsList() throws {
     var configuration = try Case(path: "hf/exaone_moe").configuration()
     configuration["layer_types"] = nil
-    func windows() throws -> [Int?] {
+    func windows() throws -> [Int] {
       try Registry.blueprint(configuration).blueprint.blocks.flatMap(\.leaves)
         .compactMap { ($0 as? Attention)?.window }
     }
