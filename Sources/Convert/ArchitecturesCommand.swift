@@ -9,7 +9,9 @@ struct ArchitecturesCommand: ParsableCommand, ReportsJSON {
     commandName: "architectures",
     abstract: "Lists the architectures that can be converted.",
     discussion: """
-      The names are those that a model's config.json has in `architectures`.
+      The names are those that a model's config.json has in `architectures`. The second column says whose \
+      names the tensors of the Megatron checkpoint have: Megatron-Bridge's, NeMo's, or derived ones of \
+      models that neither converts.
 
       EXAMPLES
         convert architectures
@@ -30,13 +32,14 @@ struct ArchitecturesCommand: ParsableCommand, ReportsJSON {
               .object(
                 JSONObject([
                   "names": architecture.names.json, "note": .string(architecture.note),
+                  "megatronNames": .string(architecture.origin.rawValue),
                 ]))
             })
         ]))
       return
     }
     let rows = all.flatMap { architecture in
-      architecture.names.map { [$0, architecture.note] }
+      architecture.names.map { [$0, architecture.origin.rawValue, architecture.note] }
     }
     Report.print(Format.table(rows, indent: ""))
     Report.print(

@@ -89,6 +89,8 @@ func formatsThatCannotBeWrittenAreRefused(_ format: String) throws {
   #expect(all.contains("LlamaForCausalLM"))
   #expect(Set(all).count == all.count)
   #expect(list.allSatisfy { !($0["note"] as? String ?? "").isEmpty })
+  let origins = Set(list.compactMap { $0["megatronNames"] as? String })
+  #expect(origins == ["bridge", "nemo", "derived"])
 }
 
 @Test(arguments: [
