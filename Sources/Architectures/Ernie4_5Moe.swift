@@ -7,7 +7,8 @@ import Blueprint
 /// Reference: transformers/models/ernie4_5_moe/modeling_ernie4_5_moe.py; the models' own code.
 public enum Ernie4_5Moe: Architecture {
   public static let names = ["Ernie4_5_MoeForCausalLM"]
-  public static let note = "ERNIE 4.5 21B-A3B and 300B-A47B; predictors are kept beside the checkpoint"
+  public static let note =
+    "ERNIE 4.5 21B-A3B and 300B-A47B; predictors are kept beside the checkpoint"
   public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {

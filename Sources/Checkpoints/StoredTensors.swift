@@ -80,14 +80,16 @@ struct StoredTensors: Sendable {
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
     notes += coverage.extra.map { "Not known, left out: \($0)" }
-    for (name, original) in blueprint.everyDuplicate where !besides.contains(name) {
-      known.insert(name)
-      origins[name] = origins[original]
-    }
+    addDuplicates(blueprint.everyDuplicate.filter { !besides.contains($0.key) })
   }
 }
 
 extension StoredTensors {
+  private mutating func addDuplicates(_ duplicates: [String: String]) {
+    known.formUnion(duplicates.keys)
+    for (name, original) in duplicates { origins[name] = origins[original] }
+  }
+
   /// Looks at a slot that Hugging Face has no tensor for; returns its keys.
   ///
   /// A checkpoint may do without it: its values are known.

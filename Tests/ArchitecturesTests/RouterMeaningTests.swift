@@ -4,8 +4,10 @@ import JSON
 import Support
 import Testing
 
-/// Mixtures of experts: facts that leave no trace in tensors. Expected values are those that the modules
-/// of transformers 5.23 hold for the same configurations; the source is named where it is another.
+/// Mixtures of experts: facts that leave no trace in tensors.
+///
+/// Expected values are those that the modules of transformers 5.23 hold for the same configurations; the
+/// source is named where it is another.
 struct RouterMeaningTests {
   private func leaves(_ path: String) throws -> [any Layer] {
     try Case(path: path).blueprint().blocks.flatMap(\.leaves)
@@ -241,11 +243,13 @@ struct RouterRefusalTests {
   }
 
   @Test(arguments: [
-    ("minimax_m2", "use_routing_bias", JSON.bool(false)), ("minimax_m2", "use_qk_norm", .bool(false)),
+    ("minimax_m2", "use_routing_bias", JSON.bool(false)),
+    ("minimax_m2", "use_qk_norm", .bool(false)),
     ("minimax_m2", "attn_type_list", .array([.integer(1), .integer(0), .integer(1)])),
     ("minimax_m2", "layernorm_mlp_beta", .number(2)),
     ("minimax_m2", "shared_intermediate_size", .integer(8)),
-    ("solar_open", "use_qk_norm", .bool(true)), ("solar_open", "first_k_dense_replace", .integer(1)),
+    ("solar_open", "use_qk_norm", .bool(true)),
+    ("solar_open", "first_k_dense_replace", .integer(1)),
     ("solar_open", "partial_rotary_factor", .number(0.5)),
     ("deepseek_v2_lite", "norm_topk_prob", .bool(true)),
     ("deepseek_v2_lite", "topk_method", .string("noaux_tc")),

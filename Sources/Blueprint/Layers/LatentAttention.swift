@@ -60,7 +60,9 @@ public struct LatentAttention: Layer {
   public var eps: Double
   /// The factor on the scores; 1 / √(plainSize + rotary.dimensions) where `nil`.
   public var scale: Double?
-  /// Picks the keys that are looked at; `nil` looks at all. It reads the normed query latent.
+  /// Picks the keys that are looked at; `nil` looks at all.
+  ///
+  /// It reads the normed latent of the queries.
   public var indexer: Indexer?
   public var prefix: String
 
