@@ -37,7 +37,9 @@ public enum ChatGLM: Architecture {
 
     let frame = Frame(
       vocabulary: try config.size("padded_vocab_size", "vocab_size", default: 65_024),
-      width: width, depth: try config.size("num_layers", default: 28, limit: 4096), isTied: false,
+      width: width,
+      depth: try config.size("num_layers", "num_hidden_layers", default: 28, limit: 4096),
+      isTied: false,
       positions: try config.size("seq_length", default: 2048, limit: 1 << 32),
       names: Frame.Names(
         embedding: "transformer.embedding.word_embeddings.weight",

@@ -41,7 +41,7 @@ public enum ExaoneMoe: Architecture {
     }
     blueprint.numbersLayers = true
     if predictors > 0 {
-      blueprint.addPredictor(eps: eps) {
+      blueprint.addMergedPredictor(isStated: true) {
         Residual(Norm(width, eps: eps, "input_layernorm"), attention.withoutRotation)
         Residual(Norm(width, eps: eps, "post_attention_layernorm"), mlp)
       }

@@ -17,6 +17,8 @@ public enum MiniCPM: Architecture {
     for key in ["scale_emb", "scale_depth", "dim_model_base"] where !config.has(key) {
       throw .missing(key: key)
     }
+    // Of a smaller model that guesses ahead.
+    config.ignore("mup_denominator")
     let scales = try Scales(config, width: width)
     let feedForward = try feedForward(config, width: width)
 

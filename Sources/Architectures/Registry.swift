@@ -42,6 +42,7 @@ public enum Registry {
     InternLM2.self,
     InternLM3.self,
     Jais2.self,
+    Lfm2.self,
     Llama.self,
     Mamba2.self,
     MiniCPM.self,
@@ -63,7 +64,10 @@ public enum Registry {
     Qwen2.self,
     Qwen2Moe.self,
     Qwen3.self,
+    Qwen35.self,
+    Qwen35Moe.self,
     Qwen3Moe.self,
+    Qwen3Next.self,
     SeedOss.self,
     SmolLM3.self,
     Solar.self,
@@ -82,11 +86,12 @@ public enum Registry {
   /// - Parameters:
   ///   - configuration: the whole object.
   ///   - isStrict: whether keys that nobody read and that may change the mathematics are an error.
+  ///   - isStored: whether the model's files hold a tensor; `nil` where no files are at hand.
   /// - Throws: `ConfigError`.
   public static func blueprint(
-    _ configuration: JSONObject, isStrict: Bool = true
+    _ configuration: JSONObject, isStrict: Bool = true, isStored: ((String) -> Bool)? = nil
   ) throws(ConfigError) -> (architecture: any Architecture.Type, blueprint: Blueprint) {
-    let config = Config(configuration)
+    let config = Config(configuration, isStored: isStored)
     let names: [String] = try config("architectures", default: [])
     guard let name = names.first else { throw .noArchitecture }
     guard let architecture = architecture(named: name) else {

@@ -11,6 +11,9 @@ public struct Blueprint: Sendable {
   public var predictors: [Predictor] = []
   /// Tensors that files may hold although they equal another one: name → the one it equals.
   public var duplicates: [String: String] = [:]
+  /// What stands before the names of tensors that are no part of the model told here, as a vision
+  /// tower's: they are passed by.
+  public var bystanders: [String] = []
   /// Whether Megatron numbers the layers' keys although the blocks are alike.
   public var numbersLayers = false
   /// The factor on the embedding's output.
@@ -81,6 +84,11 @@ public struct Blueprint: Sendable {
     return Set(frame.names.buffers + inside + predictorsBeside)
   }
 
+  /// Whether a tensor is no part of the model told here.
+  public func isBystander(_ name: String) -> Bool {
+    bystanders.contains { name.hasPrefix($0) }
+  }
+
   private var embedding: Slot {
     Slot(
       .wordEmbeddings, [Part(frame.names.embedding, [frame.vocabulary, frame.width])],
@@ -98,6 +106,7 @@ public struct Blueprint: Sendable {
   /// It does where all blocks hold the same tensors and the model is no hybrid (FORMATS.md B.3).
   public var stacksLayers: Bool {
     guard !numbersLayers, !isHybrid, let first = blocks.first else { return false }
+    if first.leaves.contains(where: { $0 is DeltaNet }) { return false }
     let signature = first.slots.map(SlotSignature.init)
     return blocks.allSatisfy { $0.slots.map(SlotSignature.init) == signature }
   }

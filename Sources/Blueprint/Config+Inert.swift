@@ -11,6 +11,7 @@ extension Config {
     // Tokens.
     "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "sep_token_id", "cls_token_id",
     "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id", "prefix",
+    "model_max_length",
     // Serving.
     "use_cache", "cache_implementation", "return_dict", "output_hidden_states", "output_attentions",
     "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
@@ -25,6 +26,8 @@ extension Config {
     "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
     // Other heads on the same trunk.
     "id2label", "label2id", "problem_type", "classifier_dropout", "num_labels", "pruned_heads",
+    "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+    "summary_use_proj",
     // Training only.
     "initializer_range", "attention_dropout", "hidden_dropout", "dropout",
     "attention_probs_dropout_prob", "hidden_dropout_prob", "resid_pdrop",

@@ -37,6 +37,8 @@ extension Config {
     depth: Int, default fallback: Int
   ) throws(ConfigError) -> [Bool] {
     let key = "sliding_window_pattern"
+    // What the class notes for itself after it made the list.
+    ignore("_" + key)
     let letters: String? = try? optional(key)
     let listed = try slidingLayers(depth: depth)
     if let letters {

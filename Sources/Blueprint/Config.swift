@@ -10,11 +10,25 @@ public final class Config {
   private let path: String
   private var read: Set<String> = []
   private var nested: [String: Config] = [:]
+  /// Whether the object is a configuration of its own, in which the harmless keys are known.
+  private var isWhole: Bool
+  private let isStored: ((String) -> Bool)?
 
-  public init(_ object: JSONObject, path: String = "") {
+  /// - Parameter isStored: whether the model's files hold a tensor; `nil` where no files are at hand.
+  public init(
+    _ object: JSONObject, path: String = "", isStored: ((String) -> Bool)? = nil
+  ) {
     self.object = object
     self.path = path
+    self.isStored = isStored
+    isWhole = path.isEmpty
   }
+
+  /// Whether the model's files hold a tensor of this name; `nil` where no files are at hand.
+  ///
+  /// For families whose files spell the same model in several ways. Where nobody can say, the
+  /// spelling is that of the released files.
+  public func stores(_ tensor: String) -> Bool? { isStored?(tensor) }
 
   /// A required value.
   ///
@@ -118,9 +132,16 @@ public final class Config {
     guard let inner = json.object else {
       throw .wrongType(key: path + key, expected: "an object", found: json.serialized())
     }
-    let config = Config(inner, path: path + key + ".")
+    let config = Config(inner, path: path + key + ".", isStored: isStored)
     nested[key] = config
     return config
+  }
+
+  /// A nested configuration of a model that is part of a larger one, or `nil` if absent or `null`.
+  public func model(_ key: String) throws(ConfigError) -> Config? {
+    let model = try object(key)
+    model?.isWhole = true
+    return model
   }
 
   /// A list of objects, or `nil` if absent or `null`; the keys of each must be read as well.
@@ -131,7 +152,7 @@ public final class Config {
     for (index, item) in (json.array ?? []).enumerated() {
       guard let inner = item.object else { break }
       let name = "\(key)[\(index)]"
-      let config = nested[name] ?? Config(inner, path: "\(path)\(name).")
+      let config = nested[name] ?? Config(inner, path: "\(path)\(name).", isStored: isStored)
       nested[name] = config
       configs.append(config)
     }
@@ -163,7 +184,7 @@ public final class Config {
   public var unreadKeys: [String] {
     let own = object.members.compactMap { key, value -> String? in
       let isKnown =
-        read.contains(key) || value.isNull || (path.isEmpty && Config.inert.contains(key))
+        read.contains(key) || value.isNull || (isWhole && Config.inert.contains(key))
       return isKnown ? nil : path + key
     }
     return (own + nested.values.flatMap(\.unreadKeys)).sorted()

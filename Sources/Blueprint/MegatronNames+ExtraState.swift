@@ -27,8 +27,8 @@ extension MegatronNames {
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
     case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
-      .activation, .mambaConvolution, .mambaDecay, .mambaSkip,
-      .mambaStepBias, .mambaNorm:
+      .activation, .mixer(_, .convolution), .mixer(_, .decay), .mixer(_, .skip),
+      .mixer(_, .stepBias), .mixer(.mamba, .norm):
       false
     // GPT models drop it, hybrid ones keep it (FORMATS.md B.8).
     case .outputLayer: isHybrid

@@ -35,11 +35,11 @@ public struct MegatronNames: Sendable {
   /// Hybrid stacks call their last norm `final_norm`.
   public let isHybrid: Bool
   /// What a Mamba layer's module is called.
-  let mixer: String
+  let mamba: String
 
   public init(_ blueprint: Blueprint) {
     depth = blueprint.stackDepth
-    mixer = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
+    mamba = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
     stacksLayers = blueprint.stacksLayers
     isHybrid = blueprint.isHybrid
   }
@@ -51,7 +51,7 @@ public struct MegatronNames: Sendable {
 
   /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
   public func spellings(of slot: PlacedSlot) -> [[MegatronPiece]] {
-    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.isMamba
+    let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.hasNamedFragments
     var dialects: [Dialect] = []
     for stacksLayers in [stacksLayers, !stacksLayers] {
       for fusesNorms in slot.slot.role.isNorm ? [true, false] : [true] {
@@ -133,12 +133,8 @@ public struct MegatronNames: Sendable {
         return dialect.splitsGates && slot.fragments.count > 1 ? piece.split("_") : [piece]
       }
     }
-    switch slot.role {
-    case .mambaIn, .mambaConvolution:
-      return whole.split(".")
-    default:
-      return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
-    }
+    if slot.role.hasNamedFragments, !slot.fragments.isEmpty { return whole.split(".") }
+    return dialect.splitsGates && slot.fragments.count > 1 ? whole.split("_") : [whole]
   }
 
   // MARK: - Modules
@@ -189,13 +185,7 @@ public struct MegatronNames: Sendable {
     case .sharedGate: ["mlp.shared_experts.gate_weight"]
     case .latentDown: ["mlp.fc1_latent_proj.weight"]
     case .latentUp: ["mlp.fc2_latent_proj.weight"]
-    case .mambaIn(let kind): ["\(mixer).in_proj.\(kind.rawValue)"]
-    case .mambaConvolution(let kind): ["\(mixer).conv1d.\(kind.rawValue)"]
-    case .mambaDecay: ["\(mixer).A_log"]
-    case .mambaSkip: ["\(mixer).D"]
-    case .mambaStepBias: ["\(mixer).dt_bias"]
-    case .mambaNorm: ["\(mixer).norm.weight"]
-    case .mambaOut(let kind): ["\(mixer).out_proj.\(kind.rawValue)"]
+    case .mixer(let mixer, let part): [self.mixer(mixer, part)]
     case .predictorEmbeddingNorm: ["enorm.weight"]
     case .predictorHiddenNorm: ["hnorm.weight"]
     case .predictorMerge: ["eh_proj.weight"]
@@ -203,17 +193,37 @@ public struct MegatronNames: Sendable {
     }
   }
 
+  private func mixer(_ mixer: Role.Mixer, _ part: Role.MixerPart) -> String {
+    let module =
+      switch mixer {
+      case .mamba: mamba
+      case .delta, .convolution: "self_attention"
+      }
+    let parameter =
+      switch part {
+      case .input(let kind): "in_proj.\(kind.rawValue)"
+      case .convolution(let kind): "conv1d.\(kind.rawValue)"
+      case .decay: "A_log"
+      case .skip: "D"
+      case .stepBias: "dt_bias"
+      case .norm: mixer == .mamba ? "norm.weight" : "out_norm.weight"
+      case .output(let kind): "out_proj.\(kind.rawValue)"
+      }
+    return "\(module).\(parameter)"
+  }
+
   private func norm(_ place: NormPlace, _ kind: Role.Kind, _ dialect: Dialect) -> [String] {
     let name = kind.rawValue
     return switch (place, dialect.fusesNorms) {
     case (.beforeAttention, true): ["self_attention.linear_qkv.layer_norm_\(name)"]
+    case (.beforeInputProjection, true): ["self_attention.in_proj.layer_norm_\(name)"]
     case (.beforeMLP, true): ["mlp.linear_fc1.layer_norm_\(name)"]
     case (.beforeMamba, true): ["mixer.in_proj.layer_norm_\(name)"]
     case (.beforeMamba, false), (.beforeMambaAndAttention, _): ["norm.\(name)"]
     case (.beforeAttentionMap, true): ["self_attention.layer_norm_\(name)"]
     case (.beforeMLPMap, true): ["mlp.layer_norm_\(name)"]
-    case (.beforeAttention, false), (.beforeAttentionMap, false), (.beforeLatentAttention, _),
-      (.beforeBoth, _):
+    case (.beforeAttention, false), (.beforeAttentionMap, false), (.beforeInputProjection, false),
+      (.beforeLatentAttention, _), (.beforeBoth, _):
       ["input_layernorm.\(name)"]
     case (.beforeMLP, false), (.beforeMLPMap, false), (.beforeExperts, true):
       ["pre_mlp_layernorm.\(name)"]
@@ -276,9 +286,10 @@ public struct MegatronPiece: Sendable {
 }
 
 extension Role {
-  fileprivate var isMamba: Bool {
+  /// Whether the fragments always have keys of their own.
+  fileprivate var hasNamedFragments: Bool {
     switch self {
-    case .mambaIn, .mambaConvolution: true
+    case .mixer(_, .input), .mixer(_, .convolution): true
     default: false
     }
   }

@@ -87,20 +87,19 @@ extension Blueprint {
     }
   }
 
-  /// Adds a predictor under the names that Qwen3-Next gave its own.
+  /// Adds a predictor stored beside the decoder, below `mtp` (Qwen3-Next and after it).
   ///
-  /// - Parameters:
-  ///   - kind: of the three norms around the block.
-  ///   - layers: the layers of its block.
-  public mutating func addPredictor(
-    eps: Double, _ kind: Norm.Kind = .rms, @BlockBuilder layers: () -> [any Layer]
+  /// Its norms are of the kind of the model's last one.
+  public mutating func addMergedPredictor(
+    isStated: Bool, @BlockBuilder layers: () -> [any Layer]
   ) {
-    func norm(_ name: String) -> Norm { Norm(frame.width, eps: eps, name, kind) }
-    predictors.append(
-      Predictor(
-        prefix: "mtp.", block: "mtp.layers.0.", layers: layers(),
-        embeddingNorm: norm("pre_fc_norm_embedding"), hiddenNorm: norm("pre_fc_norm_hidden"),
-        merge: "fc", final: norm("norm")))
+    func norm(_ name: String) -> Norm { Norm(frame.width, eps: final.eps, name, final.kind) }
+    var predictor = Predictor(
+      prefix: "mtp.", block: "mtp.layers.0.", layers: layers(),
+      embeddingNorm: norm("pre_fc_norm_embedding"), hiddenNorm: norm("pre_fc_norm_hidden"),
+      merge: "fc", final: norm("norm"))
+    predictor.isStated = isStated
+    predictors.append(predictor)
   }
 
   /// Adds a predictor of several layers, numbered from 0, as Nemotron-H's files have it: what leads in

@@ -14,6 +14,8 @@ public struct Slot: Hashable, Sendable {
   public var fragments: [Fragment]
   /// Whether Megatron keeps the values in float32 whatever the model's precision.
   public var isFloat32: Bool
+  /// What is added to Hugging Face's values to make them Megatron's.
+  public var shift = 0.0
   /// Whether training leaves the values as they are.
   public var isConstant: Bool
 
@@ -146,13 +148,8 @@ public enum Role: Hashable, Sendable {
   case latentDown
   case latentUp
 
-  case mambaIn(Kind)
-  case mambaConvolution(Kind)
-  case mambaDecay
-  case mambaSkip
-  case mambaStepBias
-  case mambaNorm
-  case mambaOut(Kind)
+  /// A part of what stands in attention's place, or beside it.
+  case mixer(Mixer, MixerPart)
 
   case predictorEmbeddingNorm
   case predictorHiddenNorm
@@ -176,6 +173,23 @@ public enum Role: Hashable, Sendable {
     case epsilon = "eps"
   }
 
+  /// What has parts of these kinds.
+  public enum Mixer: Hashable, Sendable {
+    case mamba
+    case delta
+    case convolution
+  }
+
+  public enum MixerPart: Hashable, Sendable {
+    case input(Kind)
+    case convolution(Kind)
+    case decay
+    case skip
+    case stepBias
+    case norm
+    case output(Kind)
+  }
+
   /// Weight or bias of a layer that may have both.
   public enum Kind: String, Hashable, Sendable {
     case weight
@@ -187,6 +201,8 @@ public enum Role: Hashable, Sendable {
 public enum NormPlace: Hashable, Sendable {
   case beforeAttention
   case beforeLatentAttention
+  /// Before a layer in attention's place that begins with one projection.
+  case beforeInputProjection
   case beforeMLP
   case beforeExperts
   case beforeMamba

@@ -80,11 +80,13 @@ private struct MappedSides {
     let duplicates = model.blueprint.everyDuplicate
     stored = stored.renamed { duplicates[$0] != nil && weights[$0] == nil ? nil : $0 }
     let buffers = model.blueprint.buffers
-    let skipped = weights.names.filter { buffers.contains($0) && stored[$0] == nil }
+    let skipped = weights.names.filter {
+      (buffers.contains($0) || model.blueprint.isBystander($0)) && stored[$0] == nil
+    }
     if !skipped.isEmpty {
       notes.append(
-        "\(skipped.count) tensors that hold no learned values are only in Hugging Face's files; not "
-          + "compared.")
+        "\(skipped.count) tensors that are no part of the model or hold no learned values are only in "
+          + "Hugging Face's files; not compared.")
     }
     let left = Set(skipped)
     huggingFace = TensorSet(weights).renamed { left.contains($0) ? nil : $0 }

@@ -20,6 +20,7 @@ public struct ExportPlan: Sendable {
     _ model: HuggingFaceModel, from checkpoint: MegatronModel, _ options: ConversionOptions
   ) throws {
     let kept = try SourceRecord.read(from: checkpoint.folder)
+    let model = try model.spelled(as: kept?.names)
     let copies = try PredictorCopies(model.blueprint, model.weights).own
     let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
     let stored = try StoredTensors(
@@ -90,6 +91,7 @@ private struct ExportBuilder {
   /// How the tensors of existing files compare with those that can be given.
   private func coverage(of record: SourceRecord) -> Coverage {
     var coverage = Coverage()
+    let blueprint = model.blueprint
     for entry in record.files.flatMap(\.header.tensors) {
       if let origin = stored.origins[entry.name] {
         if origin.shape != entry.shape {
@@ -97,7 +99,7 @@ private struct ExportBuilder {
             .init(name: entry.name, expected: origin.shape, found: entry.shape))
         }
       } else if isStrict, kept?.carried?[entry.name] == nil, !stored.known.contains(entry.name),
-        !besides.contains(entry.name)
+        !besides.contains(entry.name), !blueprint.isBystander(entry.name)
       {
         coverage.extra.append(entry.name)
       }
@@ -216,6 +218,24 @@ private struct ExportBuilder {
           count: entry.shape.count, source: source.dtype, target: entry.dtype, work: source.work,
           runs: source.runs))
     }
+  }
+
+  /// The tensor that a shifted one was made from, out of the record or the model's own weights.
+  private func original(
+    _ name: String, _ origin: StoredTensors.Origin
+  ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns)? {
+    guard origin.slot.slot.shift != 0 else { return nil }
+    if let carried = kept?.carried, let entry = carried[name], entry.shape == origin.shape,
+      try origin.isMade(from: carried.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try carried.runs(of: name) })
+    }
+    if let weights = model.weights, let entry = weights[name], entry.shape == origin.shape,
+      try origin.isMade(from: weights.runs(of: name), dtype: entry.dtype)
+    {
+      return (entry.dtype, { try weights.runs(of: name) })
+    }
+    return nil
   }
 
   private func source(

@@ -11,7 +11,7 @@ public struct HuggingFaceModel: Sendable {
   public let architecture: String
   /// Where its Megatron names come from.
   public let origin: NameOrigin
-  public let blueprint: Blueprint
+  public private(set) var blueprint: Blueprint
   /// `nil` for a folder with only a configuration, which is enough to export into.
   public let weights: ShardedFolder?
 
@@ -22,14 +22,29 @@ public struct HuggingFaceModel: Sendable {
   public init(folder: String, isStrict: Bool = true) throws {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
-    let found = try Registry.blueprint(configuration, isStrict: isStrict)
-    architecture = configuration["architectures"]?.array?.first?.string ?? ""
-    origin = found.architecture.origin
-    blueprint = found.blueprint
     let hasWeights =
       (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
       || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
-    weights = hasWeights ? try ShardedFolder(folder) : nil
+    let weights = hasWeights ? try ShardedFolder(folder) : nil
+    self.weights = weights
+    let found = try Registry.blueprint(
+      configuration, isStrict: isStrict,
+      isStored: weights.map { weights in { weights[$0] != nil } })
+    architecture = configuration["architectures"]?.array?.first?.string ?? ""
+    origin = found.architecture.origin
+    blueprint = found.blueprint
+  }
+
+  /// The model with the names its files had, where it is without weights and somebody knows them.
+  func spelled(as names: [String]?) throws -> HuggingFaceModel {
+    guard weights == nil, let names else { return self }
+    let known = Set(names)
+    var model = self
+    // The configuration has been judged already.
+    model.blueprint = try Registry.blueprint(
+      configuration, isStrict: false, isStored: known.contains
+    ).blueprint
+    return model
   }
 
   /// config.json as it stands.

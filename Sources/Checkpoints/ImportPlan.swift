@@ -46,7 +46,7 @@ public struct ImportPlan: Sendable {
     blueprint = source.blueprint
     notes = source.notes + builder.notes
     transfer = try builder.transfer(
-      model: model, carried: source.carried)
+      model: model, carried: source.carried + builder.inexact)
   }
 }
 
@@ -64,6 +64,8 @@ private struct ImportBuilder {
   /// The keys of the extra-state objects, and who writes them.
   private var extraStates: [(key: String, rank: Int)] = []
   private(set) var notes: [String] = []
+  /// Tensors whose bits the rounding of shifted values would lose.
+  private(set) var inexact: [String] = []
 
   private struct Chunk {
     var slot: Int
@@ -109,6 +111,7 @@ private struct ImportBuilder {
       guard !slot.parts.contains(where: { absent.contains($0.name) }) else { continue }
       let source = try sourceType(slot)
       let target = try targetType(slot, source)
+      try noteRounding(slot, source, target)
       for var piece in names.pieces(of: placed) {
         if slot.split == .vocabulary { piece.pad(to: padded) }
         for shard in piece.shards(slot.split, sizes) {
@@ -148,9 +151,21 @@ private struct ImportBuilder {
     return first
   }
 
+  /// Notes the tensors of a shifted slot that an export could not compute.
+  private mutating func noteRounding(
+    _ slot: Slot, _ source: DType, _ target: DType
+  ) throws {
+    guard slot.shift != 0 else { return }
+    let shift = Shift(amount: slot.shift, source: source, stored: target)
+    for part in slot.parts where try !shift.isUndone(of: weights.runs(of: part.name)) {
+      inexact.append(part.name)
+    }
+  }
+
   private func targetType(_ slot: Slot, _ source: DType) throws -> DType {
     let target = slot.isFloat32 ? .float32 : options.dtype ?? source
-    guard target == source || source.isFloat && target.isFloat, !source.isSubByte else {
+    let isSame = target == source && slot.shift == 0
+    guard isSame || source.isFloat && target.isFloat, !source.isSubByte else {
       throw ConversionError.notConvertible(
         tensor: slot.parts.first?.name ?? "", from: source, to: target)
     }
@@ -250,6 +265,7 @@ struct PackedSource: Sendable {
     var packed = try slot.layout.pack(rows: filled, rowBytes: rowBytes, dtype: dtype) {
       part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name)
     }
+    packed = packed.shifted(by: slot.shift, dtype: dtype)
     packed.append(.zeros((rows.count - filled.count) * rowBytes))
     guard let columns else { return packed }
     let width = dtype.byteWidth

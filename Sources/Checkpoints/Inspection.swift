@@ -116,7 +116,8 @@ extension Inspection {
     let configuration = try HuggingFaceModel.configuration(in: folder)
     architecture = configuration["architectures"]?.array?.first?.string
     do throws(ConfigError) {
-      let found = try Registry.blueprint(configuration)
+      let found = try Registry.blueprint(
+        configuration, isStored: weights.map { weights in { weights[$0] != nil } })
       add(found.blueprint)
       add("Megatron names", Self.namesFact, .string(found.architecture.origin.rawValue))
     } catch {

@@ -17,15 +17,7 @@ struct SourceCoverage {
   init(_ model: HuggingFaceModel, _ weights: ShardedFolder, isStrict: Bool) throws {
     var blueprint = model.blueprint
     var notes: [String] = []
-    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
-    if !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) {
-      if blueprint.predictors.contains(where: \.isStated) {
-        notes.append(
-          "The configuration names \(blueprint.predictors.count) multi-token predictor(s) whose "
-            + "tensors are not in the files; converted without.")
-      }
-      blueprint.predictors = []
-    }
+    if let note = Self.dropAbsentPredictors(&blueprint, weights) { notes.append(note) }
     var coverage = Coverage()
     var known: Set<String> = []
     for part in blueprint.slots.flatMap(\.slot.parts) {
@@ -48,7 +40,14 @@ struct SourceCoverage {
     coverage.wrongShape += copies.wrongShape
     notes += copies.notes
     let besides = blueprint.buffers.union(copies.own)
-    let unknown = weights.names.filter { !known.contains($0) && !besides.contains($0) }
+    let others = weights.names.filter { !known.contains($0) && !besides.contains($0) }
+    let bystanders = others.filter(blueprint.isBystander)
+    if !bystanders.isEmpty {
+      notes.append(
+        "\(bystanders.count) tensors are no part of the language model (\(bystanders[0]) …); kept "
+          + "beside the checkpoint as they are.")
+    }
+    let unknown = others.filter { !blueprint.isBystander($0) }
     coverage.extra = unknown
     if isStrict, !coverage.isComplete {
       throw ConversionError.coverage(coverage, in: model.folder)
@@ -65,6 +64,20 @@ struct SourceCoverage {
     self.blueprint = blueprint
     self.notes = notes
     carried = weights.names.filter { !known.contains($0) || absent.contains($0) }
+  }
+
+  /// Leaves out predictors that the folder has nothing of; says so if its configuration names them.
+  private static func dropAbsentPredictors(
+    _ blueprint: inout Blueprint, _ weights: ShardedFolder
+  ) -> String? {
+    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
+    guard !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) else { return nil }
+    let stated = blueprint.predictors.filter(\.isStated).count
+    blueprint.predictors = []
+    return stated == 0
+      ? nil
+      : "The configuration names \(stated) multi-token predictor(s) whose tensors are not in the "
+        + "files; converted without."
   }
 
   /// The missing tensors, and all that Megatron would keep in one tensor with them: fused with them,

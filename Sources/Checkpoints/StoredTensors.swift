@@ -164,6 +164,13 @@ struct StoredSlot: Sendable {
 
   /// The bytes of one Hugging Face tensor.
   func runs(part: Int) throws -> ByteRuns {
+    let stored = try storedRuns(part: part)
+    guard slot.shift != 0, dtype.isFloat else { return stored }
+    return stored.shifted(by: -slot.shift, dtype: dtype)
+  }
+
+  /// The values of one Hugging Face tensor as the checkpoint holds them.
+  func storedRuns(part: Int) throws -> ByteRuns {
     let rowBytes = slot.rowWidth * dtype.byteWidth
     return try slot.layout.unpack(part: part, rowBytes: rowBytes, dtype: dtype) {
       range throws(MegatronError) in try packed(range)

@@ -128,20 +128,27 @@ extension TensorSet {
   /// - Parameter unused: gets the keys of the checkpoint that the blueprint does not know.
   init(_ blueprint: Blueprint, _ model: MegatronModel, unused: inout [String]) throws {
     let carried = try SourceRecord.read(from: model.folder)?.carried
-    let besides = Set(carried?.header.tensors.map(\.name) ?? [])
-    let stored = try StoredTensors(blueprint, model, besides: besides, isStrict: false)
+    let besides = carried.map { TensorSet($0) } ?? TensorSet([])
+    let stored = try StoredTensors(
+      blueprint, model, besides: Set(besides.names), isStrict: false)
     var used: Set<String> = []
     var found: [Tensor] = []
     for name in stored.names + blueprint.everyDuplicate.keys.sorted() {
       guard let origin = stored.origins[name] else { continue }
       used.formUnion(origin.slot.pieces.map(\.piece.key))
+      if let original = besides[name],
+        try origin.isMade(from: original.runs(), dtype: original.dtype)
+      {
+        found.append(original)
+        continue
+      }
       found.append(
         Tensor(
           name: name, dtype: origin.slot.dtype, shape: origin.shape,
           pieces: origin.slot.pieces.reduce(0) { $0 + $1.tensor.chunkCount }
         ) { _ in try origin.slot.runs(part: origin.part) })
     }
-    if let carried { found += TensorSet(carried).tensors }
+    found += besides.tensors.filter { stored.origins[$0.name] == nil }
     // Constants that have changed are nothing a Hugging Face model could hold.
     used.formUnion(stored.constants)
     unused = model.tensors.keys.filter { !used.contains($0) }.sorted()

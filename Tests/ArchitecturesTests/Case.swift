@@ -20,8 +20,8 @@ struct Case: CustomTestStringConvertible, Sendable {
 
   /// The model, without predictors where the files leave them out.
   func blueprint() throws -> Blueprint {
-    var blueprint = try Registry.blueprint(configuration()).blueprint
     let source = try ShardedFolder(folder.path)
+    var blueprint = try Registry.blueprint(configuration()) { source[$0] != nil }.blueprint
     let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
     if !predicted.isEmpty, predicted.allSatisfy({ source[$0.name] == nil }) {
       blueprint.predictors = []

@@ -30,6 +30,8 @@ struct MegatronArgumentsTests {
     "gpt_oss": [
       "add_qkv_bias", "bias_activation_fusion", "cp_comm_type", "moe_router_load_balancing_type",
     ],
+    // How it would train the routers, and the size of dense layers that the model does not have.
+    "qwen3_next": ["ffn_hidden_size", "moe_router_dtype", "moe_router_load_balancing_type"],
     // Sizes in config.json of layers these models do not have.
     "qwen3_moe": ["ffn_hidden_size"],
     "nemotron_h_moe": ["ffn_hidden_size"],

@@ -81,30 +81,32 @@ public struct Mamba: Layer {
     let channels = inner + 2 * shared
     let rows = inner + channels + heads
     func slot(
-      _ role: Role, _ name: String, _ shape: Shape, _ split: Split = .rows,
+      _ part: Role.MixerPart, _ name: String, _ shape: Shape, _ split: Split = .rows,
       _ fragments: [Fragment] = []
     ) -> Slot {
-      Slot(role, [Part("\(prefix).\(name)", shape)], split: split, fragments: fragments)
+      Slot(
+        .mixer(.mamba, part), [Part("\(prefix).\(name)", shape)], split: split,
+        fragments: fragments)
     }
-    var slots = [slot(.mambaIn(.weight), "in_proj.weight", [rows, width], .rows, projected)]
+    var slots = [slot(.input(.weight), "in_proj.weight", [rows, width], .rows, projected)]
     if hasInputBias {
-      slots.append(slot(.mambaIn(.bias), "in_proj.bias", [rows], .rows, projected))
+      slots.append(slot(.input(.bias), "in_proj.bias", [rows], .rows, projected))
     }
     slots.append(
       slot(
-        .mambaConvolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved))
+        .convolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved))
     if hasConvolutionBias {
       slots.append(
-        slot(.mambaConvolution(.bias), "conv1d.bias", [channels], .rows, convolved))
+        slot(.convolution(.bias), "conv1d.bias", [channels], .rows, convolved))
     }
     slots += [
-      slot(.mambaDecay, "A_log", [heads]), slot(.mambaSkip, "D", [heads]),
-      slot(.mambaStepBias, "dt_bias", [heads]),
+      slot(.decay, "A_log", [heads]), slot(.skip, "D", [heads]),
+      slot(.stepBias, "dt_bias", [heads]),
     ]
-    if gating != .withoutNorm { slots.append(slot(.mambaNorm, "norm.weight", [inner])) }
-    slots.append(slot(.mambaOut(.weight), "out_proj.weight", [width, inner], .columns))
+    if gating != .withoutNorm { slots.append(slot(.norm, "norm.weight", [inner])) }
+    slots.append(slot(.output(.weight), "out_proj.weight", [width, inner], .columns))
     if hasOutputBias {
-      slots.append(slot(.mambaOut(.bias), "out_proj.bias", [width], .replicated))
+      slots.append(slot(.output(.bias), "out_proj.bias", [width], .replicated))
     }
     return slots
   }

@@ -101,7 +101,7 @@ extension Indexer {
     values["dsa_indexer_k_norm_epsilon"] = .number(eps)
     // The rotation turns queries and keys alike, so that it changes no score.
     values["dsa_indexer_rotate_activation"] = .bool(false)
-    values["transformer_layer_spec"] = MegatronDefaults.sparseAttentionLayers
+    values["transformer_layer_spec"] = MegatronDefaults.attentionVariants
     arguments.values = values
   }
 }
@@ -138,7 +138,8 @@ extension Experts {
     }
     if let shared {
       values["moe_shared_expert_intermediate_size"] = .integer(shared.inner)
-      values["moe_shared_expert_overlap"] = .bool(true)
+      // Megatron-Core does not run a gated one beside the others.
+      values["moe_shared_expert_overlap"] = .bool(sharedGate == nil)
     }
     if sharedGate != nil { values["moe_shared_expert_gate"] = .bool(true) }
     if let latent { values["moe_latent_size"] = .integer(latent.size) }
@@ -201,5 +202,25 @@ extension Mamba {
       values["isthmus_mamba_step_maximum"] = .number(stepLimit.high)
     }
     arguments.values = values
+  }
+}
+
+extension DeltaNet {
+  public func describe(in arguments: inout MegatronArguments) {
+    var values = arguments.values
+    values["experimental_attention_variant"] = .string("gated_delta_net")
+    values["linear_num_key_heads"] = .integer(keyHeads)
+    values["linear_num_value_heads"] = .integer(valueHeads)
+    values["linear_key_head_dim"] = .integer(keySize)
+    values["linear_value_head_dim"] = .integer(valueSize)
+    values["linear_conv_kernel_dim"] = .integer(kernel)
+    arguments.values = values
+  }
+}
+
+extension ShortConvolution {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.values["isthmus_short_convolution_kernel"] = .integer(kernel)
+    if hasBias { arguments.values["isthmus_short_convolution_bias"] = .bool(true) }
   }
 }

@@ -99,6 +99,7 @@ public struct MegatronArguments {
     describeOutputNorms()
     describeRotations()
     describeFeedForward()
+    describeWhatReplacesAttention()
     describeDifferingBlocks()
     describeRareFacts()
     describeBiases()
@@ -167,17 +168,6 @@ public struct MegatronArguments {
     values["output_layer_init_method"] = normal(deviation / additions.squareRoot())
   }
 
-  /// The kinds of layers in a hybrid's predictors, which are all alike.
-  private mutating func describePredictors() {
-    guard provider == .hybrid, let predictor = blueprint.predictors.first else { return }
-    var inner = self
-    inner.pattern = ""
-    for block in predictor.blocks {
-      for layer in block.layers { inner.describe(layer) }
-    }
-    values["mtp_hybrid_override_pattern"] = .string(inner.pattern)
-  }
-
   // MARK: - What the layers have in common
 
   private mutating func describeNorms() {
@@ -227,6 +217,22 @@ public struct MegatronArguments {
     }
   }
 
+  /// Which layers have something else where others have attention.
+  private mutating func describeWhatReplacesAttention() {
+    func marks(_ matches: (any Layer) -> Bool) -> [JSON]? {
+      let found = blueprint.blocks.map { $0.leaves.contains(where: matches) }
+      return found.contains(true) ? found.map { .integer($0 ? 1 : 0) } : nil
+    }
+    if let linear = marks({ $0 is DeltaNet }) {
+      values["linear_attention_freq"] = .array(linear)
+      values["hetereogenous_dist_checkpoint"] = .bool(true)
+      values["transformer_layer_spec"] = MegatronDefaults.attentionVariants
+    }
+    if let convolutions = marks({ $0 is ShortConvolution }) {
+      values["isthmus_short_convolution_freq"] = .array(convolutions)
+    }
+  }
+
   private mutating func describeBiases() {
     guard let biases = attentionBiases else { return }
     // To Megatron-Core all linear layers have biases, or none but the one before attention.
@@ -236,7 +242,7 @@ public struct MegatronArguments {
   }
 
   /// A layer, and the layers it arranges.
-  private mutating func describe(_ layer: any Layer) {
+  mutating func describe(_ layer: any Layer) {
     layer.describe(in: &self)
     for inner in layer.inner { describe(inner) }
   }

@@ -275,8 +275,8 @@ enum MegatronDefaults {
       "use_transformer_engine": .bool(true),
     ]))
 
-  /// Layers whose attention looks at some keys only.
-  static let sparseAttentionLayers = JSON.object(
+  /// Layers built one by one, some with another kind of attention.
+  static let attentionVariants = JSON.object(
     JSONObject([
       "_call_": .bool(false),
       "_target_": .string(
