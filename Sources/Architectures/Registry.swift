@@ -27,6 +27,7 @@ public enum Registry {
     Gemma.self,
     Gemma2.self,
     Gemma3.self,
+    Gemma4.self,
     Glm.self,
     Glm4.self,
     Glm4Moe.self,
