@@ -49,7 +49,6 @@ public enum Registry {
     Olmo.self,
     Olmo2.self,
     Olmo3.self,
-    OriginalOlmo.self,
     Orion.self,
     Phi.self,
     Phi3.self,
