@@ -21,6 +21,7 @@ public enum Registry {
     Gemma.self,
     Gemma2.self,
     Gemma3.self,
+    Gemma4.self,
     Glm.self,
     Glm4.self,
     GPTBigCode.self,

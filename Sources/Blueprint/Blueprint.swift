@@ -11,6 +11,10 @@ public struct Blueprint: Sendable {
   public var predictors: [Predictor] = []
   /// Tensors that files may hold although they equal another one: name → the one it equals.
   public var duplicates: [String: String] = [:]
+  /// What every block is told of each token besides the stream; `nil` where nothing.
+  public var layerInputs: LayerInputs?
+  /// Whether Megatron keeps norms apart from the linear layers that they stand before or behind.
+  public var separatesNorms = false
   /// What stands before the names of tensors that are no part of the model told here, as a vision
   /// tower's: they are passed by.
   public var bystanders: [String] = []
@@ -68,6 +72,7 @@ public struct Blueprint: Sendable {
   private var leadingSlots: [PlacedSlot] {
     [PlacedSlot(.embedding, "", embedding)]
       + (frame.positionTable.map { [PlacedSlot(.embedding, "", $0)] } ?? [])
+      + (layerInputs?.slots(frame).map { PlacedSlot(.embedding, "", $0) } ?? [])
   }
 
   private var trailingSlots: [PlacedSlot] {

@@ -49,7 +49,8 @@ extension Config {
       let kinds = Array(letters)
       return listed ?? (0..<depth).map { kinds[$0 % kinds.count] == "L" }
     }
-    let period: Int = try self(key, default: fallback)
+    // transformers 5 writes the number with a line in front.
+    let period: Int = try optional(anyOf: [key, "_" + key]) ?? fallback
     if let listed { return listed }
     try check(key, period, in: 1...Int.max)
     return (1...depth).map { $0 % period != 0 }

@@ -69,11 +69,14 @@ public struct Residual: Layer {
 
 /// x + attention(norm(x)) + mlp(norm(x)): a parallel block, with one norm for both or one for each.
 ///
-/// Or attention and a Mamba layer, or whatever else works side by side.
+/// Or attention and a Mamba layer, an MLP and experts, or whatever else works side by side. The sum of
+/// the branches may be normed: x + after(a(x) + b(x)).
 public struct ParallelResidual: Layer {
   /// The norm both branches share; `nil` where each has its own.
   public var shared: Norm?
   public var branches: [Residual]
+  /// The norm of the branches' sum, before it is added.
+  public var after: Norm?
 
   /// - Parameter layers: the branches, as residuals without norms where they have factors.
   public init(shared: Norm, _ layers: any Layer...) {
@@ -81,13 +84,23 @@ public struct ParallelResidual: Layer {
     branches = layers.map { $0 as? Residual ?? Residual(nil, $0) }
   }
 
-  public init(_ branches: Residual...) {
+  /// - Parameter after: the norm of the branches' sum.
+  public init(_ branches: Residual..., after: Norm? = nil) {
     shared = nil
     self.branches = branches
+    self.after = after
+    guard branches.contains(where: { $0.layer is Experts }) else { return }
+    // An MLP beside experts is to Megatron the expert that every token passes.
+    for index in branches.indices {
+      guard var mlp = branches[index].layer as? MLP else { continue }
+      mlp.isShared = true
+      self.branches[index].layer = mlp
+    }
   }
 
   public var slots: [Slot] {
     (shared?.slots(.place(normBefore)) ?? []) + branches.flatMap(\.slots)
+      + (after?.slots(.place(.afterBoth)) ?? [])
   }
 
   public var buffers: [String] { branches.flatMap(\.buffers) }

@@ -7,7 +7,11 @@ extension Layout {
   ///   - parts: the whole tensors, row-major, all of one type.
   ///   - rowBytes: the bytes of one packed row.
   public func pack(_ parts: [ByteRuns], rowBytes: Int, dtype: DType) -> ByteRuns {
-    let rows = parts.reduce(0) { $0 + $1.byteCount } / max(1, rowBytes)
+    let rows =
+      switch self {
+      case .rows(let segments), .transposed(let segments, _): segments.reduce(0) { $0 + $1.count }
+      case .filled: 0
+      }
     return pack(rows: 0..<rows, rowBytes: rowBytes, dtype: dtype) { parts[$0] }
   }
 
@@ -42,6 +46,10 @@ extension Layout {
       let lower = max(rows.lowerBound, start) - start
       let upper = min(rows.upperBound, start + segment.count) - start
       guard lower < upper else { continue }
+      guard segment.use != .zeros else {
+        packed.append(.zeros((upper - lower) * rowBytes))
+        continue
+      }
       let runs =
         if let known, known.index == segment.part { known.runs } else { try part(segment.part) }
       known = (segment.part, runs)
@@ -68,7 +76,7 @@ extension Layout {
     case .rows(let segments):
       return try Self.unpack(segments, part: part, rowBytes, packed: packed)
     case .transposed(let segments, let stack):
-      let rows = segments.reduce(0) { $0 + ($1.part == part ? $1.count : 0) }
+      let rows = segments.reduce(0) { $0 + ($1.part == part && $1.use == .own ? $1.count : 0) }
       return try Self.unpack(segments, part: part, rowBytes, packed: packed)
         .transposed(
           matrices: stack, height: rows / max(1, stack), elementSize: dtype.byteWidth)
@@ -84,7 +92,7 @@ extension Layout {
     var placed: [(segment: Segment, row: Int)] = []
     var row = 0
     for segment in segments {
-      if segment.part == part { placed.append((segment, row)) }
+      if segment.part == part, segment.use == .own { placed.append((segment, row)) }
       row += segment.count
     }
     var result = ByteRuns()

@@ -4,7 +4,8 @@
 /// vector. Every fused layout of the field is an ordered list of row segments; from the one list come
 /// packing, unpacking, the rows of a rank and the rows an adapter owns.
 public enum Layout: Hashable, Sendable {
-  /// The packed rows in order. Together the segments take every row of every part exactly once.
+  /// The packed rows in order. Together the segments take every row of every part exactly once, but
+  /// for copies and zeros.
   case rows([Segment])
   /// As `rows`, but parts hold their matrices transposed: each is a stack of `stack` matrices
   /// [columns, rows], whose rows are numbered on from matrix to matrix.
@@ -34,16 +35,33 @@ public enum Layout: Hashable, Sendable {
 
 /// Consecutive packed rows that come from one part at a fixed stride.
 public struct Segment: Hashable, Sendable {
+  /// What an export makes of the rows.
+  public enum Use: Hashable, Sendable {
+    /// They are the part's.
+    case own
+    /// Another segment has them too; Megatron holds them twice, and an export takes the other's.
+    case copy
+    /// No part has them: zeros that only Megatron holds.
+    case zeros
+  }
+
   public var part: Int
   public var first: Int
   public var count: Int
   public var stride: Int
+  public var use: Use
 
-  public init(part: Int, first: Int, count: Int, stride: Int = 1) {
+  public init(part: Int, first: Int, count: Int, stride: Int = 1, use: Use = .own) {
     self.part = part
     self.first = first
     self.count = count
     self.stride = stride
+    self.use = use
+  }
+
+  /// Rows of zeros.
+  public static func zeros(_ count: Int) -> Segment {
+    Segment(part: 0, first: 0, count: count, use: .zeros)
   }
 }
 
@@ -60,6 +78,28 @@ extension Layout {
           Segment(part: 1, first: group * headSize, count: headSize),
           Segment(part: 2, first: group * headSize, count: headSize),
         ]
+      })
+  }
+
+  /// As `grouped`, where values are what the key projection gives: the key's rows stand twice.
+  public static func groupedWithKeysTwice(heads: Int, groups: Int, headSize: Int) -> Layout {
+    let queries = heads / groups * headSize
+    return .rows(
+      (0..<groups).flatMap { group in
+        [
+          Segment(part: 0, first: group * queries, count: queries),
+          Segment(part: 1, first: group * headSize, count: headSize),
+          Segment(part: 1, first: group * headSize, count: headSize, use: .copy),
+        ]
+      })
+  }
+
+  /// As `grouped`, with zeros where a layer without keys and values of its own has none.
+  public static func groupedQueries(heads: Int, groups: Int, headSize: Int) -> Layout {
+    let queries = heads / groups * headSize
+    return .rows(
+      (0..<groups).flatMap { group in
+        [Segment(part: 0, first: group * queries, count: queries), .zeros(2 * headSize)]
       })
   }
 

@@ -6,7 +6,6 @@ extension MegatronNames {
   /// (FORMATS.md B.9). Embeddings, routers and the bare parameters of a Mamba mixer have none.
   public func extraStates(of placed: PlacedSlot) -> [String] {
     guard hasExtraState(placed.slot.role) else { return [] }
-    let dialect = Dialect(stacksLayers: stacksLayers)
     let prefix = prefixes(placed.section, dialect)[0]
     let parameter = prefix.key + modules(placed.slot.role, placed.section, dialect)[0]
     guard let dot = parameter.utf8.lastIndex(of: UInt8(ascii: ".")) else { return [] }
@@ -26,7 +25,8 @@ extension MegatronNames {
 
   private func hasExtraState(_ role: Role) -> Bool {
     switch role {
-    case .wordEmbeddings, .positionEmbeddings, .router, .routerCorrection, .sharedGate,
+    case .wordEmbeddings, .positionEmbeddings, .layerInput(.table), .layerScalar, .router,
+      .routerCorrection, .routerScale, .sharedGate,
       .activation, .mixer(_, .convolution), .mixer(_, .decay), .mixer(_, .skip),
       .mixer(_, .stepBias), .mixer(.mamba, .norm):
       false

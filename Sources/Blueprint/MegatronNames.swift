@@ -34,6 +34,8 @@ public struct MegatronNames: Sendable {
   public let stacksLayers: Bool
   /// Hybrid stacks call their last norm `final_norm`.
   public let isHybrid: Bool
+  /// Whether norms are modules of their own where the checkpoint's writer had the choice.
+  let separatesNorms: Bool
   /// What a Mamba layer's module is called.
   let mamba: String
 
@@ -41,12 +43,20 @@ public struct MegatronNames: Sendable {
     depth = blueprint.stackDepth
     mamba = blueprint.hasMambaBeside ? "mamba_mixer" : "mixer"
     stacksLayers = blueprint.stacksLayers
+    separatesNorms = blueprint.separatesNorms
     isHybrid = blueprint.isHybrid
+  }
+
+  /// The spelling that is written.
+  var dialect: Dialect {
+    var dialect = Dialect(stacksLayers: stacksLayers)
+    dialect.fusesNorms = !separatesNorms
+    return dialect
   }
 
   /// The keys a slot is written under, as Megatron-Bridge spells them.
   public func pieces(of slot: PlacedSlot) -> [MegatronPiece] {
-    pieces(of: slot, Dialect(stacksLayers: stacksLayers))
+    pieces(of: slot, dialect)
   }
 
   /// Every spelling of a slot that checkpoints are known to have, the likeliest first.
@@ -54,7 +64,7 @@ public struct MegatronNames: Sendable {
     let hasHalves = slot.slot.fragments.count > 1 && !slot.slot.role.hasNamedFragments
     var dialects: [Dialect] = []
     for stacksLayers in [stacksLayers, !stacksLayers] {
-      for fusesNorms in slot.slot.role.isNorm ? [true, false] : [true] {
+      for fusesNorms in slot.slot.role.isNorm ? [!separatesNorms, separatesNorms] : [true] {
         for experts in slot.slot.split.isExpert ? ExpertKeys.allCases : [.stacked] {
           for splitsGates in hasHalves ? [false, true] : [false] {
             var dialect = Dialect(stacksLayers: stacksLayers)
@@ -142,6 +152,8 @@ public struct MegatronNames: Sendable {
   ) -> [String] {
     switch role {
     case .wordEmbeddings: ["embedding.word_embeddings.weight"]
+    case .layerInput(let tensor): [tensor.rawValue + ".weight"]
+    case .layerScalar: ["layer_scalar"]
     case .positionEmbeddings: ["embedding.position_embeddings.weight"]
     case .outputLayer(let kind): ["output_layer.\(kind.rawValue)"]
     case .finalNorm(let kind):
@@ -174,6 +186,7 @@ public struct MegatronNames: Sendable {
     case .activation(let number): ["mlp.activation_func.\(number.rawValue)"]
     case .router(let kind): ["mlp.router.\(kind.rawValue)"]
     case .routerCorrection: ["mlp.router.expert_bias"]
+    case .routerScale(let scale): ["mlp.router.\(scale.rawValue)"]
     case .expertFC1(let kind): ["mlp.experts.experts.linear_fc1.\(kind.rawValue)"]
     case .expertFC2(let kind): ["mlp.experts.experts.linear_fc2.\(kind.rawValue)"]
     case .sharedFC1(let kind): ["mlp.shared_experts.linear_fc1.\(kind.rawValue)"]
@@ -225,8 +238,15 @@ public struct MegatronNames: Sendable {
       ["pre_mlp_layernorm.\(name)"]
     // The local specification's key map names it after a layer that is not there (FORMATS.md B.4).
     case (.beforeExperts, false): ["mlp.linear_fc1.layer_norm_\(name)"]
-    case (.afterAttention, _): ["self_attention.linear_proj.post_layernorm.\(name)"]
-    case (.afterMLP, _): ["mlp.linear_fc2.post_layernorm.\(name)"]
+    case (.afterAttention, true): ["self_attention.linear_proj.post_layernorm.\(name)"]
+    case (.afterAttention, false): ["post_self_attn_layernorm.\(name)"]
+    case (.afterMLP, true): ["mlp.linear_fc2.post_layernorm.\(name)"]
+    case (.afterMLP, false): ["post_mlp_layernorm.\(name)"]
+    case (.beforeShared, _): ["pre_shared_expert_layernorm.\(name)"]
+    case (.afterShared, _): ["mlp.post_shared_expert_layernorm.\(name)"]
+    case (.afterExperts, _): ["mlp.post_moe_layernorm.\(name)"]
+    case (.afterBoth, _): ["post_ffn_layernorm.\(name)"]
+    case (.afterLayerInput, _): ["post_per_layer_input_norm.\(name)"]
     }
   }
 }

@@ -42,7 +42,7 @@ public struct Slot: Hashable, Sendable {
   }
 
   /// The learned numbers that Hugging Face counts: none where there is no tensor for them.
-  public var parameters: Int { parts.isEmpty ? 0 : shape.count }
+  public var parameters: Int { parts.reduce(0) { $0 + $1.shape.count } }
 
   /// The elements of one row; an expert bank's rows are those of its matrices.
   public var rowWidth: Int { Slot.rowWidth(shape, split) }
@@ -121,6 +121,9 @@ public enum Role: Hashable, Sendable {
   case attentionSinks
   case attentionOutput(Kind)
 
+  case layerScalar
+  case layerInput(LayerInputTensor)
+
   case query
   case queryDown
   case queryLatentNorm
@@ -138,6 +141,7 @@ public enum Role: Hashable, Sendable {
 
   case router(Kind)
   case routerCorrection
+  case routerScale(RouterScale)
   case expertFC1(Kind)
   case expertFC2(Kind)
   case sharedFC1(Kind)
@@ -160,6 +164,22 @@ public enum Role: Hashable, Sendable {
     case alphaNegative = "alpha_n"
     case beta
     case epsilon = "eps"
+  }
+
+  /// The factors on what a router looks at and on the weights it gives, as Megatron-Bridge names them.
+  public enum RouterScale: String, Hashable, Sendable {
+    case input = "scale"
+    case experts = "per_expert_scale"
+  }
+
+  /// The tensors that tell blocks of a token besides the stream, as Megatron-Bridge names them.
+  public enum LayerInputTensor: String, Hashable, Sendable {
+    case table = "per_layer_embedding"
+    case projection = "per_layer_model_proj"
+    case norm = "per_layer_proj_norm"
+    /// The way in and the way out of a block's layer.
+    case gate = "per_layer_input_gate"
+    case output = "per_layer_projection"
   }
 
   /// What has parts of these kinds.
@@ -195,6 +215,13 @@ public enum NormPlace: Hashable, Sendable {
   case beforeMLP
   case beforeExperts
   case beforeMamba
+  /// Around an MLP that works beside experts, behind experts, and behind the sum of both.
+  case beforeShared
+  case afterShared
+  case afterExperts
+  case afterBoth
+  /// Behind a layer that reads the token's own input for it.
+  case afterLayerInput
   case beforeAttentionMap
   case beforeMLPMap
   /// Before an attention and an MLP that work side by side on the same normed input.

@@ -18,7 +18,7 @@ struct LayoutTests {
         continue
       }
       var taken = slot.parts.map { [Int](repeating: 0, count: $0.shape.count / slot.rowWidth) }
-      for segment in segments {
+      for segment in segments where segment.use == .own {
         for index in 0..<segment.count {
           taken[segment.part][segment.first + index * segment.stride] += 1
         }

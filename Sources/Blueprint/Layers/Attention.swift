@@ -72,6 +72,9 @@ public struct Attention: Layer {
   public var temperature: QueryTemperature?
   /// A learned score for each head that no value belongs to: the tensor's name, shape [heads].
   public var sinks: String?
+  /// Values are divided by their root mean square, head by head, with this eps; `nil` leaves them.
+  public var valueEps: Double?
+  public var keySource = KeySource.own
   /// Whether the output is multiplied by sigmoid(gate); the query projection holds, head by head,
   /// the query's rows and then the gate's.
   public var isGated = false
@@ -131,7 +134,8 @@ public struct Attention: Layer {
     var slots = [queryKeyValue(.weight)]
     if hasInputBias { slots.append(queryKeyValue(.bias)) }
     if let headNorms {
-      slots += headNorms.slots(heads: heads, groups: groups, headSize: headSize)
+      slots += headNorms.slots(
+        heads: heads, groups: keySource.isElsewhere ? 0 : groups, headSize: headSize)
     }
     if let sinks {
       slots.append(Slot(.attentionSinks, [Part(sinks, [heads])], split: .rows))
@@ -157,11 +161,20 @@ public struct Attention: Layer {
     let layout: Layout?
     switch projection {
     case .separate(let query, let key, let value):
-      parts = [part(query, queries), part(key, keys), part(value, keys)]
-      layout =
-        isGated
-        ? .groupedWithGate(heads: heads, groups: groups, headSize: headSize)
-        : .grouped(heads: heads, groups: groups, headSize: headSize)
+      switch keySource {
+      case .own:
+        parts = [part(query, queries), part(key, keys), part(value, keys)]
+        layout =
+          isGated
+          ? .groupedWithGate(heads: heads, groups: groups, headSize: headSize)
+          : .grouped(heads: heads, groups: groups, headSize: headSize)
+      case .sameProjection:
+        parts = [part(query, queries), part(key, keys)]
+        layout = .groupedWithKeysTwice(heads: heads, groups: groups, headSize: headSize)
+      case .block:
+        parts = [part(query, queries)]
+        layout = .groupedQueries(heads: heads, groups: groups, headSize: headSize)
+      }
     case .stacked(let name):
       parts = [part(name, queries + 2 * keys)]
       layout = .groupedFromStacked(heads: heads, groups: groups, headSize: headSize)

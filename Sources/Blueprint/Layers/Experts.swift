@@ -75,6 +75,7 @@ public struct Experts: Layer {
   }
 
   public var normBefore: NormPlace { .beforeExperts }
+  public var normAfter: NormPlace { .afterExperts }
 
   public var slots: [Slot] {
     let expertWidth = latent?.size ?? width

@@ -34,8 +34,10 @@ public struct HeadNorms: Hashable, Sendable {
     self.followsRotation = followsRotation
   }
 
+  /// - Parameter groups: of keys; 0 where a layer has none of its own.
   func slots(heads: Int, groups: Int, headSize: Int) -> [Slot] {
-    slots(query, heads, headSize) { .queryNorm($0) } + slots(key, groups, headSize) { .keyNorm($0) }
+    let queries = slots(query, heads, headSize) { .queryNorm($0) }
+    return groups == 0 ? queries : queries + slots(key, groups, headSize) { .keyNorm($0) }
   }
 
   private func slots(

@@ -48,7 +48,8 @@ public struct MLP: Layer {
     hasBias = bias
   }
 
-  public var normBefore: NormPlace { .beforeMLP }
+  public var normBefore: NormPlace { isShared ? .beforeShared : .beforeMLP }
+  public var normAfter: NormPlace { isShared ? .afterShared : .afterMLP }
 
   public var slots: [Slot] {
     var slots = [first(.weight)]

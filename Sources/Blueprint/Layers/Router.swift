@@ -19,6 +19,10 @@ public struct Router: Hashable, Sendable {
   public var normMinimum = 0.0
   /// The factor on the chosen weights.
   public var scale: Double
+  /// The tensor [experts] whose numbers multiply the chosen weights, each its expert's.
+  public var expertScale: String?
+  /// What the router looks at, where it is not the experts' input; `nil` is that.
+  public var input: Input?
   /// Whether the weights multiply the experts' inputs rather than their outputs.
   public var scalesInput = false
   public var hasBias = false
@@ -44,6 +48,18 @@ public struct Router: Hashable, Sendable {
     }
   }
 
+  /// The stream x itself in place of its norm: x / rms(x) · s / √width.
+  public struct Input: Hashable, Sendable {
+    /// The name of the tensor s, [width].
+    public var scale: String
+    public var eps: Double
+
+    public init(scale: String, eps: Double) {
+      self.scale = scale
+      self.eps = eps
+    }
+  }
+
   public init(
     _ name: String, _ score: Score, perToken: Int, isNormalized: Bool, scale: Double = 1,
     correction: String? = nil, groups: Groups? = nil, balance: Double = 0
@@ -60,6 +76,8 @@ public struct Router: Hashable, Sendable {
 
   func slots(width: Int, count: Int) -> [Slot] {
     var slots = [Slot(.router(.weight), [Part(name + ".weight", [count, width])])]
+    if let input { slots.append(Slot(.routerScale(.input), [Part(input.scale, [width])])) }
+    if let expertScale { slots.append(Slot(.routerScale(.experts), [Part(expertScale, [count])])) }
     if hasBias { slots.append(Slot(.router(.bias), [Part(name + ".bias", [count])])) }
     if let correction {
       let shape: Shape = correctionIsRow ? [1, count] : [count]

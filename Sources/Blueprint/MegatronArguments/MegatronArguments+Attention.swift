@@ -29,6 +29,7 @@ extension MegatronArguments {
 
   private var residuals: [Residual] {
     blueprint.blocks.flatMap(\.layers).compactMap { $0 as? Residual }
+      .filter { !($0.layer is LayerInput) }
   }
 
   var hasOutputNorms: Bool { residuals.contains { $0.after != nil } }
@@ -48,37 +49,68 @@ extension MegatronArguments {
 
   // MARK: - Rotations and windows
 
-  /// The rotation of layers that see all, how that of layers that slide differs, and layers without.
-  mutating func describeRotations() {
+  /// What the attentions say, where they differ what those say that see all; how those that slide
+  /// differ; layers without rotation, and without keys or values of their own.
+  mutating func describeAttentions() {
     guard !attentions.isEmpty else { return }
     let turning = attentions.filter { $0.rotary != nil }
-    guard let main = turning.first(where: { $0.window == nil }) ?? turning.first,
-      let rotary = main.rotary
-    else {
+    guard let main = turning.first(where: { $0.window == nil }) ?? turning.first else {
       values["position_embedding_type"] = .string("none")
       return
     }
-    describe(rotary, headSize: main.headSize)
-    if rotary.isInterleaved { values["rotary_interleaved"] = .bool(true) }
+    let words = words(of: main)
+    values.merge(words) { $1 }
     if turning.count < attentions.count, provider != .hybrid {
       values["no_rope_freq"] = .array(attentions.map { .integer($0.rotary == nil ? 1 : 0) })
     }
-    guard let other = turning.first(where: { $0.rotary != rotary }), let local = other.rotary else {
-      return
-    }
-    if provider == .alternating, local.scaling == .none {
-      values["rotary_base"] = .array([.number(local.theta), .number(rotary.theta)])
-      if case .linear(let factor) = rotary.scaling {
+    describeKeySources()
+    guard
+      let other = turning.first(where: { $0.rotary != main.rotary || $0.headSize != main.headSize })
+    else { return }
+    if provider == .alternating, let local = other.rotary, local.scaling == .none,
+      let global = main.rotary
+    {
+      values["rotary_base"] = .array([.number(local.theta), .number(global.theta)])
+      if case .linear(let factor) = global.scaling {
         values["rope_scaling_factor"] = .number(factor)
         values["seq_len_interpolation_factor"] = nil
       }
     } else {
-      var inner = self
-      inner.values = [:]
-      inner.describe(local, headSize: other.headSize)
-      var object = JSONObject()
-      for (key, value) in inner.values.sorted(by: { $0.key < $1.key }) { object[key] = value }
-      values["isthmus_sliding_rotary"] = .object(object)
+      let differing = self.words(of: other).filter { words[$0.key] != $0.value }
+      values["isthmus_sliding_attention"] = sorted(differing)
+    }
+  }
+
+  /// All that one attention says, its rotation included.
+  private func words(of attention: Attention) -> [String: JSON] {
+    var alone = self
+    alone.values = [:]
+    attention.describe(in: &alone)
+    if let rotary = attention.rotary {
+      alone.describe(rotary, headSize: attention.headSize)
+      if rotary.isInterleaved { alone.values["rotary_interleaved"] = .bool(true) }
+    }
+    return alone.values
+  }
+
+  private func sorted(_ values: [String: JSON]) -> JSON {
+    var object = JSONObject()
+    for (key, value) in values.sorted(by: { $0.key < $1.key }) { object[key] = value }
+    return .object(object)
+  }
+
+  /// Layers whose values are what the key projection gives, and those that use another layer's.
+  private mutating func describeKeySources() {
+    let sources = attentions.map(\.keySource)
+    if sources.contains(.sameProjection) {
+      values["isthmus_values_are_keys"] = .array(
+        sources.map { .integer($0 == .sameProjection ? 1 : 0) })
+    }
+    if sources.contains(where: \.isElsewhere) {
+      values["isthmus_keys_of_layer"] = .array(
+        sources.enumerated().map { index, source in
+          if case .block(let other) = source { .integer(other) } else { .integer(index) }
+        })
     }
   }
 

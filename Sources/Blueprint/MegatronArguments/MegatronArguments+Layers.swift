@@ -42,6 +42,7 @@ extension Attention {
         arguments.values["isthmus_qk_layernorm_follows_rotary"] = .bool(true)
       }
     }
+    if valueEps != nil { arguments.values["isthmus_value_norm"] = .bool(true) }
     if sinks != nil { arguments.values["softmax_type"] = .string("learnable") }
     if isGated { arguments.values["attention_output_gate"] = .bool(true) }
     if keyScale != 1 { arguments.values["isthmus_key_scale"] = .number(keyScale) }
@@ -128,6 +129,8 @@ extension Experts {
     if let latent { values["moe_latent_size"] = .integer(latent.size) }
     if router.scalesInput { values["moe_apply_probs_on_input"] = .bool(true) }
     if hasBias { values["add_bias_linear"] = .bool(true) }
+    if router.input != nil { values["isthmus_router_reads_stream"] = .bool(true) }
+    if router.expertScale != nil { values["isthmus_router_expert_scale"] = .bool(true) }
     if router.hasBias { values["isthmus_router_bias"] = .bool(true) }
     if router.normMinimum != 0 {
       values["isthmus_router_norm_minimum"] = .number(router.normMinimum)
@@ -151,6 +154,12 @@ extension Experts {
       if !router.isNormalized { values["isthmus_router_normalizes"] = .bool(false) }
     }
     arguments.values = values
+  }
+}
+
+extension Scalar {
+  public func describe(in arguments: inout MegatronArguments) {
+    arguments.values["isthmus_layer_scalar"] = .bool(true)
   }
 }
 

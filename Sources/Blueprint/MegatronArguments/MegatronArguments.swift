@@ -96,7 +96,7 @@ public struct MegatronArguments {
     describeFrame(source: source)
     describeNorms()
     describeOutputNorms()
-    describeRotations()
+    describeAttentions()
     describeFeedForward()
     describeWhatReplacesAttention()
     describeDifferingBlocks()
@@ -142,7 +142,9 @@ public struct MegatronArguments {
     values["mtp_num_layers"] =
       predictors > 0 ? .integer(predictors) : provider == .hybrid ? .integer(0) : .null
     let isParallel = blueprint.blocks.contains { block in
-      block.layers.contains { $0 is ParallelResidual }
+      block.layers.contains { layer in
+        layer is ParallelResidual && layer.leaves.contains { $0 is Attention }
+      }
     }
     if isParallel { values["isthmus_parallel_block"] = .bool(true) }
     describeFreshWeights()
@@ -251,6 +253,12 @@ public struct MegatronArguments {
       values["isthmus_input_scales"] = .array(inputScales.sorted().map(JSON.number))
     }
     if let scale = blueprint.logitScale { values["isthmus_logit_scale"] = .number(scale) }
+    if let inputs = blueprint.layerInputs {
+      values["isthmus_layer_inputs"] = .object(
+        JSONObject([
+          "size": .integer(inputs.size), "vocabulary": .integer(inputs.vocabulary),
+        ]))
+    }
     if blueprint.normalizesHead { values["isthmus_normalized_head"] = .bool(true) }
     if blueprint.frame.names.headBias != nil { values["isthmus_output_bias"] = .bool(true) }
     if blueprint.frame.names.positions != nil {
@@ -290,6 +298,11 @@ extension MegatronArguments {
     values["position_embedding_type"] = .string("rope")
     values["rotary_base"] = .number(rotary.theta)
     values["rotary_percent"] = .number(Double(rotary.dimensions) / Double(headSize))
+    if let pairs = rotary.pairs {
+      note(
+        "proportional",
+        ["partial_rotary_factor": .number(2 * Double(pairs) / Double(rotary.dimensions))])
+    }
     switch rotary.scaling {
     case .none:
       break
