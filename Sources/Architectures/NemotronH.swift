@@ -2,12 +2,12 @@ import Blueprint
 
 /// Nemotron-H, Nemotron Nano 2 and Nemotron 3: one layer a block, by a pattern of four kinds.
 ///
-/// M Mamba-2, * attention without positions, - MLP with squared ReLU, E experts of the same sort.
+/// M Mamba-2, * attention without positions, - MLP with squared ReLU, E experts of the same sort. A
+/// predictor of a further token is such a stack too, its layers numbered from 0 under `mtp`.
 /// Reference: transformers/models/nemotron_h/modeling_nemotron_h.py
 public enum NemotronH: Architecture {
   public static let names = ["NemotronHForCausalLM"]
-  public static let note =
-    "Nemotron-H, Nemotron Nano 2, Nemotron 3; without predictors of further tokens"
+  public static let note = "Nemotron-H, Nemotron Nano 2, Nemotron 3"
   public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
@@ -17,10 +17,6 @@ public enum NemotronH: Architecture {
     for key in ["attention_bias", "mlp_bias", "use_bias", "mamba_proj_bias"] {
       try config.require(key, false, because: "no published model of the family has such biases")
     }
-    try config.require(
-      "num_nextn_predict_layers", 0,
-      because: "predictors of further tokens are not written down for this family")
-    config.ignore("mtp_layers_block_type", "mtp_hybrid_override_pattern")
     // Attention has no positions, whatever the file says.
     config.ignore("rope_theta", "partial_rotary_factor", "rope_parameters")
     let activation = try config.activation("mlp_hidden_act", default: .squaredReLU)
@@ -35,21 +31,26 @@ public enum NemotronH: Architecture {
     let mlp = MLP(
       width, inner: try config.size("intermediate_size", default: 21_504), activation,
       input: .plain("mixer.up_proj"), down: "mixer.down_proj")
+    let predicting = try predictorPattern(config)
     let experts = try experts(
-      config, width: width, activation, isUsed: pattern.contains(.experts))
+      config, width: width, activation, isUsed: (pattern + predicting).contains(.experts))
 
-    let frame = try config.frame(
-      depth: pattern.count,
-      names: Frame.Names(embedding: "backbone.embeddings.weight", blocks: "backbone.layers"))
-    var blueprint = Blueprint(frame, final: Norm(width, eps: eps, "backbone.norm_f")) { index in
+    @BlockBuilder func layer(_ kind: Kind) -> [any Layer] {
       let norm = Norm(width, eps: eps, "norm")
-      switch pattern[index] {
+      switch kind {
       case .mamba: Residual(norm, mamba)
       case .attention: Residual(norm, attention)
       case .mlp: Residual(norm, mlp)
       case .experts: if let experts { Residual(norm, experts) }
       }
     }
+    let frame = try config.frame(
+      depth: pattern.count,
+      names: Frame.Names(embedding: "backbone.embeddings.weight", blocks: "backbone.layers"))
+    var blueprint = Blueprint(frame, final: Norm(width, eps: eps, "backbone.norm_f")) { index in
+      layer(pattern[index])
+    }
+    blueprint.addStackedPredictor(eps: eps, predicting.map(layer))
     blueprint.keepsResidualFloat32 = try config("residual_in_fp32", default: false)
     return blueprint
   }
@@ -62,28 +63,47 @@ public enum NemotronH: Architecture {
     "E": .experts, "moe": .experts,
   ]
 
-  /// What each block holds, from a list of names, a string of letters, or both if they agree.
+  /// What each block holds.
   private static func pattern(_ config: Config) throws(ConfigError) -> [Kind] {
-    let listed: [String]? = try config.optional(anyOf: ["layers_block_type", "layer_types"])
-    let written: String? = try config.optional("hybrid_override_pattern")
-    let letters = written.map { $0.map(String.init) }
-    guard let items = listed ?? letters else { throw .missing(key: "hybrid_override_pattern") }
-    if let unknown = (items + (letters ?? [])).first(where: { kinds[$0] == nil }) {
-      throw .unsupported(
-        key: listed == nil ? "hybrid_override_pattern" : "layers_block_type",
-        value: "\"\(unknown)\"",
-        reason: "the kinds of layer known are M (mamba), * (attention), - (mlp) and E (moe)")
+    let (lists, letters) = (["layers_block_type", "layer_types"], "hybrid_override_pattern")
+    guard let pattern = try kinds(config, lists: lists, letters: letters) else {
+      throw .missing(key: letters)
     }
-    let pattern = items.compactMap { kinds[$0] }
-    guard letters == nil || letters?.compactMap({ kinds[$0] }) == pattern else {
-      throw .contradiction("hybrid_override_pattern and layers_block_type differ")
-    }
-    try config.check("hybrid_override_pattern", pattern.count, in: 1...4096)
     let depth: Int = try config("num_hidden_layers", default: pattern.count)
     guard depth == pattern.count else {
       throw .contradiction(
         "num_hidden_layers \(depth) is not the \(pattern.count) layers of the pattern")
     }
+    return pattern
+  }
+
+  /// What the predictor of a further token holds; nothing where there is none.
+  private static func predictorPattern(_ config: Config) throws(ConfigError) -> [Kind] {
+    // Whether several would share their layers, configurations do not say.
+    let count = try config.predictors(limit: 1)
+    let pattern = try kinds(
+      config, lists: ["mtp_layers_block_type"], letters: "mtp_hybrid_override_pattern")
+    return count == 0 ? [] : pattern ?? [.attention, .experts]
+  }
+
+  /// Kinds of layers from a list of names, a string of letters, or both if they agree.
+  private static func kinds(
+    _ config: Config, lists: [String], letters key: String
+  ) throws(ConfigError) -> [Kind]? {
+    let listed: [String]? = try config.optional(anyOf: lists)
+    let written: String? = try config.optional(key)
+    let letters = written.map { $0.map(String.init) }
+    guard let items = listed ?? letters else { return nil }
+    if let unknown = (items + (letters ?? [])).first(where: { kinds[$0] == nil }) {
+      throw .unsupported(
+        key: listed == nil ? key : lists[0], value: "\"\(unknown)\"",
+        reason: "the kinds of layer known are M (mamba), * (attention), - (mlp) and E (moe)")
+    }
+    let pattern = items.compactMap { kinds[$0] }
+    guard letters == nil || letters?.compactMap({ kinds[$0] }) == pattern else {
+      throw .contradiction("\(key) and \(lists[0]) differ")
+    }
+    try config.check(key, pattern.count, in: 1...4096)
     return pattern
   }
 

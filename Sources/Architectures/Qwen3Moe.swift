@@ -24,14 +24,12 @@ public enum Qwen3Moe: Architecture {
     let experts = Experts(
       width, count: count, inner: try config.size("moe_intermediate_size", default: 768),
       activation, router: router)
-    let step = try config.size("decoder_sparse_step", default: 1)
-    let dense = Set(try config("mlp_only_layers", default: [Int]()))
+    let sparse = try config.steppedSparseLayers(depth: try config.depth())
 
     return Blueprint(try config.frame(), final: Norm(width, eps: eps, "model.norm")) { index in
       Residual(Norm(width, eps: eps, "input_layernorm"), attention)
       Residual(
-        Norm(width, eps: eps, "post_attention_layernorm"),
-        dense.contains(index) || (index + 1) % step != 0 ? mlp : experts)
+        Norm(width, eps: eps, "post_attention_layernorm"), sparse[index] ? experts : mlp)
     }
   }
 

@@ -27,15 +27,12 @@ public enum Qwen3Next: Architecture {
       isNormalized: try config("norm_topk_prob", default: true),
       storage: .listed(
         prefix: "mlp.experts", .gated(gate: "gate_proj", up: "up_proj"), down: "down_proj"))
-    let step = try config.size("decoder_sparse_step", default: 1)
-    let dense = Set(try config("mlp_only_layers", default: [Int]()))
+    let sparse = try config.steppedSparseLayers(depth: depth)
     func norm(_ name: String) -> Norm { Norm(width, eps: eps, name, .rmsUnitOffset) }
 
     var blueprint = Blueprint(try config.frame(), final: norm("model.norm")) { index in
       Residual(norm("input_layernorm"), isFull[index] ? attention : delta)
-      Residual(
-        norm("post_attention_layernorm"),
-        dense.contains(index) || (index + 1) % step != 0 ? mlp : experts)
+      Residual(norm("post_attention_layernorm"), sparse[index] ? experts : mlp)
     }
     blueprint.addMergedPredictor(isStated: false) {
       Residual(norm("input_layernorm"), attention)

@@ -77,14 +77,16 @@ public struct Blueprint: Sendable {
 
   private var trailingSlots: [PlacedSlot] {
     final.slots(.final).map { PlacedSlot(.final, "", $0) }
-      + predictors.enumerated().flatMap { $1.slots($0) }
+      + predictorSlots
       + (frame.isTied ? [] : [PlacedSlot(.head, "", head)])
       + (frame.headBias.map { [PlacedSlot(.head, "", $0)] } ?? [])
   }
 
-  /// The full names of tensors that hold no learned values and may be in a file.
+  /// The full names of tensors that may be in a file and have no place in Megatron: those that hold no
+  /// learned values, and predictors that its own cannot stand for.
   public var buffers: Set<String> {
-    Set(frame.names.buffers + blocks.flatMap { block in block.buffers.map { block.prefix + $0 } })
+    let inside = blocks.flatMap { block in block.buffers.map { block.prefix + $0 } }
+    return Set(frame.names.buffers + inside + predictorsBeside)
   }
 
   /// Whether a tensor is no part of the model told here.
@@ -217,53 +219,16 @@ public struct Block: Sendable {
   public var prefix: String
   public var layers: [any Layer]
 
+  public init(prefix: String, layers: [any Layer]) {
+    self.prefix = prefix
+    self.layers = layers
+  }
+
   public var slots: [Slot] { layers.flatMap(\.slots) }
   public var buffers: [String] { layers.flatMap(\.buffers) }
 
   /// The layers without the arrangement around them.
   public var leaves: [any Layer] { layers.flatMap(\.leaves) }
-}
-
-/// A block that predicts one token further ahead than the model before it (DeepSeek-V3 §2.2).
-///
-/// Its input is merge(norm(embedding of the next token), norm(hidden state)).
-public struct Predictor: Sendable {
-  /// What stands before the names of what is around the block: norms and the merging matrix.
-  public var prefix: String
-  public var block: Block
-  public var embeddingNorm: Norm
-  public var hiddenNorm: Norm
-  /// The name of the matrix [width, 2 · width] that merges the two.
-  public var merge: String
-  public var final: Norm
-  /// Whether config.json says that the model has it; where it does not, files may hold it or not.
-  public var isStated = true
-
-  /// - Parameter block: the prefix of the block's own names; `prefix` where it is `nil`.
-  public init(
-    prefix: String, block: String? = nil, layers: [any Layer], embeddingNorm: Norm,
-    hiddenNorm: Norm, merge: String, final: Norm
-  ) {
-    self.prefix = prefix
-    self.block = Block(prefix: block ?? prefix, layers: layers)
-    self.embeddingNorm = embeddingNorm
-    self.hiddenNorm = hiddenNorm
-    self.merge = merge
-    self.final = final
-  }
-
-  func slots(_ depth: Int) -> [PlacedSlot] {
-    let width = embeddingNorm.width
-    let outer =
-      embeddingNorm.slots(.role(.predictorEmbeddingNorm))
-      + hiddenNorm.slots(.role(.predictorHiddenNorm))
-      + [Slot(.predictorMerge, [Part(merge + ".weight", [width, 2 * width])], split: .rows)]
-    return outer.map { PlacedSlot(.predictor(depth), prefix, $0) }
-      + block.slots.map { PlacedSlot(.predictorBlock(depth), block.prefix, $0) }
-      + final.slots(.role(.predictorFinalNorm)).map {
-        PlacedSlot(.predictor(depth), prefix, $0)
-      }
-  }
 }
 
 /// A slot with its place in the model.
@@ -274,7 +239,8 @@ public struct PlacedSlot: Sendable {
     case block(Int)
     case final
     case predictor(Int)
-    case predictorBlock(Int)
+    /// A block of a predictor; its place where it is one layer of a hybrid stack.
+    case predictorBlock(Int, layer: Int?)
     case head
   }
 

@@ -78,14 +78,22 @@ extension Config {
 
   /// Experts and how many each token passes, checked against each other.
   public func experts(
-    _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int
+    _ keys: String..., default fallback: Int? = nil, perTokenDefault: Int? = nil
+  ) throws(ConfigError) -> (count: Int, perToken: Int) {
+    try experts(anyOf: keys, default: fallback, perTokenDefault: perTokenDefault)
+  }
+
+  /// The same, with the spellings of both keys in lists.
+  public func experts(
+    anyOf keys: [String], default fallback: Int? = nil,
+    perToken perTokenKey: String = "num_experts_per_tok", perTokenDefault: Int? = nil
   ) throws(ConfigError) -> (count: Int, perToken: Int) {
     guard let count: Int = try optional(anyOf: keys) ?? fallback else {
       throw .missing(key: keys[0])
     }
     try check(keys.first(where: has) ?? keys[0], count, in: 1...4096)
-    let perToken = try size("num_experts_per_tok", default: perTokenDefault)
-    try check("num_experts_per_tok", perToken, in: 1...count)
+    let perToken = try size(perTokenKey, default: perTokenDefault)
+    try check(perTokenKey, perToken, in: 1...count)
     return (count, perToken)
   }
 
@@ -93,10 +101,14 @@ extension Config {
   ///
   /// - Throws: `ConfigError.contradiction` where the groups leave fewer experts than a token needs.
   public func routerGroups(
-    countDefault: Int, keptDefault: Int, experts: Int, perToken: Int
+    countDefault: Int?, keptDefault: Int?, experts: Int, perToken: Int
   ) throws(ConfigError) -> Router.Groups? {
-    let groups: Int? = try nullable("n_group", default: countDefault)
-    let keptGroups: Int? = try nullable("topk_group", default: keptDefault)
+    func stated(_ key: String, _ fallback: Int?) throws(ConfigError) -> Int? {
+      guard let fallback else { return try optional(key) }
+      return try nullable(key, default: fallback)
+    }
+    let groups = try stated("n_group", countDefault)
+    let keptGroups = try stated("topk_group", keptDefault)
     guard let count = groups, let kept = keptGroups else {
       guard groups == nil, keptGroups == nil else {
         throw .contradiction("only one of n_group and topk_group is given")

@@ -27,27 +27,11 @@ extension Config {
     let router = Router(
       "mlp.gate", .softmax, perToken: perToken, isNormalized: isNormalized,
       balance: try self("router_aux_loss_coef", default: 0.001))
-    let shared = MLP(
+    let shared = MLP.shared(
       width, inner: try size("shared_expert_intermediate_size", default: 512), .silu,
-      input: .gated(gate: "mlp.shared_expert.gate_proj", up: "mlp.shared_expert.up_proj"),
-      down: "mlp.shared_expert.down_proj")
+      prefix: "mlp.shared_expert")
     return Experts(
       width, count: count, inner: try size("moe_intermediate_size", default: 512), .silu,
       router: router, storage: storage, shared: shared, sharedGate: "mlp.shared_expert_gate.weight")
-  }
-}
-
-extension Blueprint {
-  /// Adds the predictor these models store beside the decoder, below `mtp`.
-  public mutating func addMergedPredictor(
-    isStated: Bool, @BlockBuilder layers: () -> [any Layer]
-  ) {
-    func norm(_ name: String) -> Norm { Norm(frame.width, eps: final.eps, name, final.kind) }
-    var predictor = Predictor(
-      prefix: "mtp.", block: "mtp.layers.0.", layers: layers(),
-      embeddingNorm: norm("pre_fc_norm_embedding"), hiddenNorm: norm("pre_fc_norm_hidden"),
-      merge: "fc", final: norm("norm"))
-    predictor.isStated = isStated
-    predictors.append(predictor)
   }
 }

@@ -109,10 +109,13 @@ public struct MegatronNames: Sendable {
         ? [("decoder.layers.", [MegatronPiece.Axis(index: index, count: depth)])]
         : [("decoder.layers.\(index).", [])]
     case .predictor(let depth): [("mtp.layers.\(depth).", [])]
-    case .predictorBlock(let depth):
+    case .predictorBlock(let depth, let layer?):
+      [("mtp.layers.\(depth).mtp_model_layer.layers.\(layer).", [])]
+    case .predictorBlock(let depth, nil):
+      // Megatron-Core renamed the module, but writes it under its first name.
       [
-        ("mtp.layers.\(depth).mtp_model_layer.", []),
         ("mtp.layers.\(depth).transformer_layer.", []),
+        ("mtp.layers.\(depth).mtp_model_layer.", []),
       ]
     }
   }
@@ -168,17 +171,18 @@ public struct MegatronNames: Sendable {
     case .attentionOutput(let kind): ["self_attention.linear_proj.\(kind.rawValue)"]
     case .query: ["self_attention.linear_q_proj.weight"]
     case .queryDown: ["self_attention.linear_q_down_proj.weight"]
-    case .queryLatentNorm:
-      dialect.fusesNorms
+    case .queryLatentNorm(let isFused):
+      dialect.fusesNorms == isFused
         ? ["self_attention.linear_q_up_proj.layer_norm_weight"]
         : ["self_attention.q_layernorm.weight"]
     case .queryUp: ["self_attention.linear_q_up_proj.weight"]
     case .keyValueDown: ["self_attention.linear_kv_down_proj.weight"]
-    case .keyValueLatentNorm:
-      dialect.fusesNorms
+    case .keyValueLatentNorm(let isFused):
+      dialect.fusesNorms == isFused
         ? ["self_attention.linear_kv_up_proj.layer_norm_weight"]
         : ["self_attention.kv_layernorm.weight"]
     case .keyValueUp: ["self_attention.linear_kv_up_proj.weight"]
+    case .indexer(let part): ["self_attention.core_attention.indexer.\(part.rawValue)"]
     case .fc1(let kind): ["mlp.linear_fc1.\(kind.rawValue)"]
     case .fc2(let kind): ["mlp.linear_fc2.\(kind.rawValue)"]
     case .attentionMap: ["self_attention.weight"]

@@ -126,11 +126,13 @@ public enum Role: Hashable, Sendable {
 
   case query
   case queryDown
-  case queryLatentNorm
+  /// Megatron fuses it with the matrix behind it, unless others read the normed latent too.
+  case queryLatentNorm(isFused: Bool)
   case queryUp
   case keyValueDown
-  case keyValueLatentNorm
+  case keyValueLatentNorm(isFused: Bool)
   case keyValueUp
+  case indexer(IndexerPart)
 
   case fc1(Kind)
   case fc2(Kind)
@@ -157,6 +159,15 @@ public enum Role: Hashable, Sendable {
   case predictorHiddenNorm
   case predictorMerge
   case predictorFinalNorm
+
+  /// A tensor of the layer that picks the positions attention looks at, by Megatron's name.
+  public enum IndexerPart: String, Hashable, Sendable {
+    case queryUp = "linear_wq_b.weight"
+    case key = "linear_wk.weight"
+    case keyNormWeight = "k_norm.weight"
+    case keyNormBias = "k_norm.bias"
+    case headWeights = "linear_weights_proj.weight"
+  }
 
   /// The numbers of an activation that has its own, as Hugging Face and Megatron name them.
   public enum ActivationNumber: String, CaseIterable, Hashable, Sendable {

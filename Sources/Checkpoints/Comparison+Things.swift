@@ -77,8 +77,8 @@ private struct MappedSides {
     var stored = try TensorSet(model.blueprint, checkpoint, unused: &unused)
     var notes = ["The checkpoint's tensors are compared as \(model.architecture) maps them."]
     // A tied head may be stored by neither, either or both.
-    let duplicates = Set(model.blueprint.duplicates.keys)
-    stored = stored.renamed { duplicates.contains($0) && weights[$0] == nil ? nil : $0 }
+    let duplicates = model.blueprint.everyDuplicate
+    stored = stored.renamed { duplicates[$0] != nil && weights[$0] == nil ? nil : $0 }
     let buffers = model.blueprint.buffers
     let skipped = weights.names.filter {
       (buffers.contains($0) || model.blueprint.isBystander($0)) && stored[$0] == nil

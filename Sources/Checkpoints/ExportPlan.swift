@@ -21,9 +21,13 @@ public struct ExportPlan: Sendable {
   ) throws {
     let kept = try SourceRecord.read(from: checkpoint.folder)
     let model = try model.spelled(as: kept?.names)
-    let stored = try StoredTensors(model.blueprint, checkpoint, isStrict: options.isStrict)
+    let copies = try PredictorCopies(model.blueprint, model.weights).own
+    let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
+    let stored = try StoredTensors(
+      model.blueprint, checkpoint, besides: carried.union(copies), isStrict: options.isStrict)
     var builder = ExportBuilder(
-      model: model, stored: stored, kept: kept, dtype: options.dtype, isStrict: options.isStrict)
+      model: model, stored: stored, kept: kept, besides: model.blueprint.buffers.union(copies),
+      dtype: options.dtype, isStrict: options.isStrict)
     self.model = model
     transfer = try builder.transfer()
     notes = stored.notes + builder.notes
@@ -35,17 +39,20 @@ private struct ExportBuilder {
   let model: HuggingFaceModel
   let stored: StoredTensors
   let kept: SourceRecord?
+  /// Names of tensors that Megatron has no place for.
+  let besides: Set<String>
   let dtype: DType?
   let isStrict: Bool
   private(set) var notes: [String] = []
 
   init(
-    model: HuggingFaceModel, stored: StoredTensors, kept: SourceRecord?, dtype: DType?,
-    isStrict: Bool
+    model: HuggingFaceModel, stored: StoredTensors, kept: SourceRecord?, besides: Set<String>,
+    dtype: DType?, isStrict: Bool
   ) {
     self.model = model
     self.stored = stored
     self.kept = kept
+    self.besides = besides
     self.dtype = dtype
     self.isStrict = isStrict
   }
@@ -85,7 +92,6 @@ private struct ExportBuilder {
   private func coverage(of record: SourceRecord) -> Coverage {
     var coverage = Coverage()
     let blueprint = model.blueprint
-    let buffers = blueprint.buffers
     for entry in record.files.flatMap(\.header.tensors) {
       if let origin = stored.origins[entry.name] {
         if origin.shape != entry.shape {
@@ -93,7 +99,7 @@ private struct ExportBuilder {
             .init(name: entry.name, expected: origin.shape, found: entry.shape))
         }
       } else if isStrict, kept?.carried?[entry.name] == nil, !stored.known.contains(entry.name),
-        !buffers.contains(entry.name), !blueprint.isBystander(entry.name)
+        !besides.contains(entry.name), !blueprint.isBystander(entry.name)
       {
         coverage.extra.append(entry.name)
       }
@@ -102,13 +108,13 @@ private struct ExportBuilder {
   }
 
   private func canGiveAll(_ record: SourceRecord) -> Bool {
-    record.names.allSatisfy { stored.origins[$0] != nil || besides($0) != nil }
+    record.names.allSatisfy { stored.origins[$0] != nil || elsewhere($0) != nil }
   }
 
   /// A tensor that Megatron does not hold: kept beside the checkpoint, or the model's own.
   ///
   /// The model's own never stands in for one that the checkpoint should have held.
-  private func besides(_ name: String) -> (
+  private func elsewhere(_ name: String) -> (
     entry: TensorEntry, runs: @Sendable () throws -> ByteRuns
   )? {
     if let carried = kept?.carried, let entry = carried[name] {
@@ -170,7 +176,7 @@ private struct ExportBuilder {
     }
     let others = (kept?.carried?.header.tensors.map(\.name) ?? []) + (model.weights?.names ?? [])
     for name in others.uniqued() where stored.origins[name] == nil {
-      guard let entry = besides(name)?.entry else { continue }
+      guard let entry = elsewhere(name)?.entry else { continue }
       given.append(
         TensorPlan(
           name: name, dtype: retyped(entry.dtype, keeping: false), shape: entry.shape))
@@ -243,7 +249,7 @@ private struct ExportBuilder {
         origin.slot.dtype, origin.slot.slot.work, { try origin.slot.runs(part: origin.part) }
       )
     }
-    if let other = besides(entry.name) { return (other.entry.dtype, .copying, other.runs) }
+    if let other = elsewhere(entry.name) { return (other.entry.dtype, .copying, other.runs) }
     throw ConversionError.coverage(Coverage(missing: [entry.name]), in: model.folder)
   }
 }

@@ -17,15 +17,7 @@ struct SourceCoverage {
   init(_ model: HuggingFaceModel, _ weights: ShardedFolder, isStrict: Bool) throws {
     var blueprint = model.blueprint
     var notes: [String] = []
-    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
-    if !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) {
-      if blueprint.predictors.contains(where: \.isStated) {
-        notes.append(
-          "The configuration names \(blueprint.predictors.count) multi-token predictor(s) whose "
-            + "tensors are not in the files; converted without.")
-      }
-      blueprint.predictors = []
-    }
+    if let note = Self.dropAbsentPredictors(&blueprint, weights) { notes.append(note) }
     var coverage = Coverage()
     var known: Set<String> = []
     for part in blueprint.slots.flatMap(\.slot.parts) {
@@ -43,8 +35,12 @@ struct SourceCoverage {
     where weights[name] != nil && weights[original] != nil && known.insert(name).inserted {
       try Self.requireEqual(name, original, weights)
     }
-    let buffers = blueprint.buffers
-    let others = weights.names.filter { !known.contains($0) && !buffers.contains($0) }
+    let copies = try PredictorCopies(blueprint, weights)
+    known.formUnion(copies.equal)
+    coverage.wrongShape += copies.wrongShape
+    notes += copies.notes
+    let besides = blueprint.buffers.union(copies.own)
+    let others = weights.names.filter { !known.contains($0) && !besides.contains($0) }
     let bystanders = others.filter(blueprint.isBystander)
     if !bystanders.isEmpty {
       notes.append(
@@ -70,6 +66,20 @@ struct SourceCoverage {
     carried = weights.names.filter { !known.contains($0) || absent.contains($0) }
   }
 
+  /// Leaves out predictors that the folder has nothing of; says so if its configuration names them.
+  private static func dropAbsentPredictors(
+    _ blueprint: inout Blueprint, _ weights: ShardedFolder
+  ) -> String? {
+    let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
+    guard !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) else { return nil }
+    let stated = blueprint.predictors.filter(\.isStated).count
+    blueprint.predictors = []
+    return stated == 0
+      ? nil
+      : "The configuration names \(stated) multi-token predictor(s) whose tensors are not in the "
+        + "files; converted without."
+  }
+
   /// The missing tensors, and all that Megatron would keep in one tensor with them: fused with them,
   /// or stacked over the layers.
   private static func incomplete(_ blueprint: Blueprint, without missing: Set<String>) -> Set<
@@ -88,14 +98,50 @@ struct SourceCoverage {
   private static func requireEqual(
     _ name: String, _ original: String, _ weights: ShardedFolder
   ) throws {
-    guard let left = weights[name], let right = weights[original],
-      left.dtype == right.dtype, left.shape == right.shape,
-      try TensorComparison.areEqual(
-        weights.runs(of: name), weights.runs(of: original))
-    else {
+    guard try weights.areEqual(name, original) else {
       throw ConversionError.unequalDuplicate(
         tensor: name, original: original, file: weights.path)
     }
+  }
+}
+
+/// The embeddings and output layers that a folder holds for its predictors alone.
+///
+/// Megatron's predictors use the model's. Where theirs equal those, they are written from them; else
+/// they are kept beside the checkpoint.
+struct PredictorCopies {
+  private(set) var equal: Set<String> = []
+  private(set) var own: Set<String> = []
+  private(set) var wrongShape: [Coverage.WrongShape] = []
+
+  init(_ blueprint: Blueprint, _ weights: ShardedFolder?) throws {
+    guard let weights else { return }
+    for (name, original) in blueprint.copies.sorted(by: { $0.key < $1.key }) {
+      guard let copy = weights[name], let model = weights[original] else { continue }
+      if copy.shape != model.shape {
+        wrongShape.append(.init(name: name, expected: model.shape, found: copy.shape))
+      } else if try weights.areEqual(name, original) {
+        equal.insert(name)
+      } else {
+        own.insert(name)
+      }
+    }
+  }
+
+  var notes: [String] {
+    own.sorted().map {
+      "Differs from the model's own, which Megatron's predictors use; kept beside the checkpoint: \($0)"
+    }
+  }
+}
+
+extension ShardedFolder {
+  /// Whether two tensors are the same, to the byte.
+  fileprivate func areEqual(_ name: String, _ other: String) throws -> Bool {
+    guard let left = self[name], let right = self[other], left.dtype == right.dtype,
+      left.shape == right.shape
+    else { return false }
+    return try TensorComparison.areEqual(runs(of: name), runs(of: other))
   }
 }
 

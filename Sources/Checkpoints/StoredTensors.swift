@@ -22,7 +22,10 @@ struct StoredTensors: Sendable {
   private(set) var constants: Set<String> = []
   private(set) var notes: [String] = []
 
-  init(_ blueprint: Blueprint, _ checkpoint: MegatronModel, isStrict: Bool) throws {
+  /// - Parameter besides: tensors that are known to be kept elsewhere.
+  init(
+    _ blueprint: Blueprint, _ checkpoint: MegatronModel, besides: Set<String>, isStrict: Bool
+  ) throws {
     let megatron = MegatronNames(blueprint)
     var coverage = Coverage()
     var used: Set<String> = []
@@ -77,12 +80,16 @@ struct StoredTensors: Sendable {
     notes += coverage.missing.map { "Missing, left out: \($0)" }
     notes += coverage.wrongShape.map { "Another shape, left out: \($0.name)" }
     notes += coverage.extra.map { "Not known, left out: \($0)" }
-    known.formUnion(blueprint.duplicates.keys)
-    for (name, original) in blueprint.duplicates { origins[name] = origins[original] }
+    addDuplicates(blueprint.everyDuplicate.filter { !besides.contains($0.key) })
   }
 }
 
 extension StoredTensors {
+  private mutating func addDuplicates(_ duplicates: [String: String]) {
+    known.formUnion(duplicates.keys)
+    for (name, original) in duplicates { origins[name] = origins[original] }
+  }
+
   /// Looks at a slot that Hugging Face has no tensor for; returns its keys.
   ///
   /// A checkpoint may do without it: its values are known.

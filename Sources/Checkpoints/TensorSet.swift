@@ -127,12 +127,13 @@ extension TensorSet {
   ///
   /// - Parameter unused: gets the keys of the checkpoint that the blueprint does not know.
   init(_ blueprint: Blueprint, _ model: MegatronModel, unused: inout [String]) throws {
-    let stored = try StoredTensors(blueprint, model, isStrict: false)
-    var used: Set<String> = []
-    var found: [Tensor] = []
     let carried = try SourceRecord.read(from: model.folder)?.carried
     let besides = carried.map { TensorSet($0) } ?? TensorSet([])
-    for name in stored.names + blueprint.duplicates.keys.sorted() {
+    let stored = try StoredTensors(
+      blueprint, model, besides: Set(besides.names), isStrict: false)
+    var used: Set<String> = []
+    var found: [Tensor] = []
+    for name in stored.names + blueprint.everyDuplicate.keys.sorted() {
       guard let origin = stored.origins[name] else { continue }
       used.formUnion(origin.slot.pieces.map(\.piece.key))
       if let original = besides[name],

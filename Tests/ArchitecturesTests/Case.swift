@@ -23,7 +23,9 @@ struct Case: CustomTestStringConvertible, Sendable {
     let source = try ShardedFolder(folder.path)
     var blueprint = try Registry.blueprint(configuration()) { source[$0] != nil }.blueprint
     let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
-    if predicted.allSatisfy({ source[$0.name] == nil }) { blueprint.predictors = [] }
+    if !predicted.isEmpty, predicted.allSatisfy({ source[$0.name] == nil }) {
+      blueprint.predictors = []
+    }
     return blueprint
   }
 

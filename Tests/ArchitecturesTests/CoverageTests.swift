@@ -39,7 +39,7 @@ struct CoverageTests {
       #expect(source[name]?.shape == shape, "\(name)")
     }
     for name in source.names where parts[name] == nil {
-      if let original = blueprint.duplicates[name] {
+      if let original = blueprint.everyDuplicate[name] {
         #expect(source[name]?.shape == source[original]?.shape, "\(name)")
       } else {
         #expect(blueprint.buffers.contains(name), "\(name) is left over")
@@ -54,10 +54,9 @@ struct CoverageTests {
     let source = try ShardedFolder(item.folder.path)
     let ignored = (meta["ignored_tensors"] ?? meta["tensors_without_gradient"])?.array ?? []
     let tied = (meta["tied_duplicates"]?.object?.members ?? []).map { ($0.key, $0.value.string) }
-    let predicted = Set(blueprint.slots.filter(\.isPredictor).flatMap { $0.slot.parts.map(\.name) })
-    #expect(
-      Set(source.names.filter(blueprint.buffers.union(predicted).contains))
-        == Set(ignored.compactMap(\.string)))
+    let predictors = blueprint.slots.filter(\.isPredictor).flatMap { $0.slot.parts.map(\.name) }
+    let passed = blueprint.buffers.union(predictors).union(blueprint.copies.keys)
+    #expect(Set(source.names.filter(passed.contains)) == Set(ignored.compactMap(\.string)))
     #expect(
       Dictionary(uniqueKeysWithValues: tied)
         == blueprint.duplicates.filter { source[$0.key] != nil })

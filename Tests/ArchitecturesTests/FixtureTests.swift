@@ -12,7 +12,7 @@ struct FixtureTests {
   static let pending: Set<String> = [
     "DeepseekForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV32ForCausalLM",
     "Ernie4_5ForCausalLM", "Ernie4_5_MoeForCausalLM", "ExaoneMoEForCausalLM",
-    "Gemma4ForCausalLM", "Glm4MoeForCausalLM", "GraniteForCausalLM", "GraniteMoeForCausalLM",
+    "Glm4MoeForCausalLM", "GraniteForCausalLM", "GraniteMoeForCausalLM",
     "GraniteMoeHybridForCausalLM", "GraniteMoeSharedForCausalLM", "JAISLMHeadModel",
     "Llama4ForCausalLM", "MiniMaxM2ForCausalLM", "OlmoForCausalLM", "OlmoeForCausalLM",
     "PhiMoEForCausalLM", "PhimoeForCausalLM", "Qwen2MoeForCausalLM", "SolarOpenForCausalLM",

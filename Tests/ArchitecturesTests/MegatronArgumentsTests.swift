@@ -18,6 +18,12 @@ struct MegatronArgumentsTests {
       "apply_rope_fusion", "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
     ],
     "mistral": ["_target_"],
+    // How it would train them.
+    "glm4_moe": [
+      "bias_activation_fusion", "bias_dropout_fusion", "persist_layer_norm",
+      "moe_router_bias_update_rate", "mtp_loss_scaling_factor",
+    ],
+    "olmoe": ["persist_layer_norm", "moe_router_dtype", "moe_router_load_balancing_type"],
     // The peer does not say that three layers in four slide and the fourth does not turn.
     "exaone4": ["window_size", "window_attn_skip_freq", "no_rope_freq", "cp_comm_type"],
     // add_bias_linear gives that bias as well; the rest is how to train.

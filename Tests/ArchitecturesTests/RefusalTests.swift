@@ -96,6 +96,7 @@ struct RefusalTests {
     ("deepseek_v3", "first_k_dense_replace", .integer(62)),
     ("deepseek_v3", "num_nextn_predict_layers", .integer(-1)),
     ("deepseek_v3", "q_lora_rank", .integer(0)),
+    ("nemotron_3_nano_30b_a3b", "num_nextn_predict_layers", .integer(2)),
     ("gpt_neox_20b", "rotary_pct", .number(1.5)),
     ("nemotron_3_nano_30b_a3b", "time_step_limit", .array([.number(1), .number(0)])),
   ])
@@ -123,7 +124,7 @@ struct RefusalTests {
 
   @Test(arguments: [
     ("nemotron_3_nano_30b_a3b", "hybrid_override_pattern", JSON.string("MEX*")),
-    ("nemotron_3_nano_30b_a3b", "num_nextn_predict_layers", .integer(1)),
+    ("nemotron_3_nano_30b_a3b", "mtp_hybrid_override_pattern", .string("*X")),
     ("nemotron_3_nano_30b_a3b", "mlp_hidden_act", .string("mish")),
     ("nemotron_3_nano_30b_a3b", "mamba_proj_bias", .bool(true)),
     ("deepseek_v3", "attention_bias", .bool(true)),

@@ -1,3 +1,4 @@
+import Blueprint
 import Checkpoints
 import Foundation
 import JSON
@@ -161,20 +162,99 @@ import Testing
     }
   }
 
-  @Test func aPredictorsEmbeddingThatDiffersIsRefused() throws {
+  @Test func aPredictorsHeadThatDiffersIsKeptBesideTheCheckpoint() throws {
     try Support.withTemporaryFolder { folder in
       var (tensors, prefix) = try predicting()
-      tensors[prefix + "shared_head.head.weight"]?.bytes[3] ^= 1
+      let head = prefix + "shared_head.head.weight"
+      tensors[head]?.bytes[3] ^= 1
+      let source = folder.appending(path: "source")
+      try write(tensors, to: source)
+      let megatron = folder.appending(path: "megatron")
+      let plan = try importModel(source, to: megatron)
+      #expect(plan.notes.count == 1)
+      #expect(plan.notes.first?.contains(head) == true)
+      let stored = try CheckpointsTests.tensors(ofMegatron: megatron)
+      #expect(!stored.keys.contains { $0.hasPrefix("mtp.") && $0.contains("head") })
+      let back = folder.appending(path: "back")
+      try exportModel(megatron, like: source, to: back)
+      #expect(try differences(source, back) == [])
+
+      // Without the source's weights the checkpoint gives it; without the record the source does.
+      let bare = folder.appending(path: "bare")
+      try FileManager.default.createDirectory(at: bare, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        at: source.appending(path: "config.json"), to: bare.appending(path: "config.json"))
+      let second = folder.appending(path: "second")
+      try exportModel(megatron, like: bare, to: second)
+      #expect(differences(try CheckpointsTests.tensors(of: second), tensors) == [])
+      try FileManager.default.removeItem(at: megatron.appending(path: "iter_0000000/huggingface"))
+      let third = folder.appending(path: "third")
+      try exportModel(megatron, like: source, to: third)
+      #expect(try differences(source, third) == [])
+    }
+  }
+
+  @Test func aPredictorsEmbeddingOfAnotherShapeIsRefused() throws {
+    try Support.withTemporaryFolder { folder in
+      var (tensors, prefix) = try predicting()
+      let name = prefix + "embed_tokens.weight"
+      tensors[name] = tensors[prefix + "eh_proj.weight"]
       let bad = folder.appending(path: "bad")
       try write(tensors, to: bad)
       #expect {
         try ImportPlan(HuggingFaceModel(folder: bad.path), ConversionOptions())
       } throws: {
-        guard case ConversionError.unequalDuplicate(let name, "lm_head.weight", _) = $0 else {
-          return false
-        }
-        return name == prefix + "shared_head.head.weight"
+        guard case ConversionError.coverage(let coverage, _) = $0 else { return false }
+        return coverage.wrongShape.map(\.name) == [name]
       }
+    }
+  }
+
+  /// Models of other families, with the keys that give them a predictor.
+  static let families: [(path: String, keys: [String: JSON])] = [
+    ("hf/glm4_moe", [:]), ("hf/exaone_moe", [:]),
+    ("hf/nemotron_h_moe", ["num_nextn_predict_layers": .integer(1)]),
+    ("hf/deepseek_v32", ["num_nextn_predict_layers": .integer(2)]),
+    ("hf/ernie4_5_moe", ["num_nextn_predict_layers": .integer(2)]),
+  ]
+
+  @Test(arguments: families.indices, [1, 2])
+  func predictorsOfOtherFamiliesGoThereAndBack(_ index: Int, _ ranks: Int) throws {
+    try Support.withTemporaryFolder { folder in
+      let (path, keys) = Self.families[index]
+      let item = Case(path: path)
+      var tensors = try tensors(of: item.folder)
+      let plain = folder.appending(path: "plain")
+      try writeModel(tensors, like: item.folder, to: plain, changing: keys)
+      let blueprint = try HuggingFaceModel(folder: plain.path).blueprint
+      #expect(!blueprint.predictors.isEmpty)
+      let before = tensors.count
+      let beside = blueprint.predictors.filter { !$0.isInMegatron }.flatMap { predictor in
+        predictor.blocks.flatMap { block in
+          block.slots.flatMap(\.parts).map { Part(block.prefix + $0.name, $0.shape) }
+        }
+      }
+      for part in blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts) + beside {
+        let isCorrection = part.name.hasSuffix("e_score_correction_bias")
+        let type = isCorrection ? DType.float32 : .bfloat16
+        tensors[part.name] = Stored(
+          dtype: type, shape: part.shape,
+          bytes: (0..<part.shape.count * type.byteWidth).map {
+            UInt8(truncatingIfNeeded: $0 &* 31 &+ part.name.utf8.count) & 0x3F
+          })
+      }
+      #expect(tensors.count > before || path == "hf/glm4_moe")
+      let source = folder.appending(path: "source")
+      try writeModel(tensors, like: item.folder, to: source, changing: keys)
+      let megatron = folder.appending(path: "megatron")
+      try importModel(source, to: megatron, ConversionOptions(tp: ranks))
+      let stored = try CheckpointsTests.tensors(ofMegatron: megatron)
+      #expect(
+        stored.keys.contains { $0.hasPrefix("mtp.") }
+          == blueprint.predictors.contains(where: \.isInMegatron))
+      let back = folder.appending(path: "back")
+      try exportModel(megatron, like: source, to: back)
+      #expect(try differences(source, back) == [])
     }
   }
 }

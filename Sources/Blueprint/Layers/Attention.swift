@@ -67,7 +67,7 @@ public struct Attention: Layer {
   public var scale: Double?
   /// The factor on keys, before the rotation.
   public var keyScale = 1.0
-  /// Queries, keys and values are cut to ± this.
+  /// Queries, keys and values are cut to ± this, behind norms of all heads and before the rotation.
   public var clip: Double?
   public var temperature: QueryTemperature?
   /// A learned score for each head that no value belongs to: the tensor's name, shape [heads].

@@ -1,5 +1,46 @@
 import Tensors
 
+/// Picks, for each position, the keys that attention looks at (DeepSeek-V3.2, "lightning indexer").
+///
+/// With latent q of the query and input x: index keys k = norm(key x), index queries from queryUp q;
+/// both turn the leading `rotary.dimensions` of `headSize`. The score of a key s before position t is
+/// Σ_h (headWeights x)_h / √heads · relu(query_h(t) · k(s) / √headSize); the `kept` highest are seen.
+public struct Indexer: Hashable, Sendable {
+  public var heads: Int
+  public var headSize: Int
+  /// How many keys each position sees.
+  public var kept: Int
+  public var rotary: Rotary
+  /// Of the norm (with mean and bias) on the index keys.
+  public var eps: Double
+  public var prefix: String
+
+  public init(
+    heads: Int, headSize: Int, kept: Int, rotary: Rotary, eps: Double = 1e-6,
+    prefix: String = "self_attn.indexer"
+  ) {
+    self.heads = heads
+    self.headSize = headSize
+    self.kept = kept
+    self.rotary = rotary
+    self.eps = eps
+    self.prefix = prefix
+  }
+
+  func slots(width: Int, queryRank: Int) -> [Slot] {
+    func slot(_ part: Role.IndexerPart, _ name: String, _ shape: Shape) -> Slot {
+      Slot(.indexer(part), [Part("\(prefix).\(name)", shape)])
+    }
+    return [
+      slot(.queryUp, "wq_b.weight", [heads * headSize, queryRank]),
+      slot(.key, "wk.weight", [headSize, width]),
+      slot(.keyNormWeight, "k_norm.weight", [headSize]),
+      slot(.keyNormBias, "k_norm.bias", [headSize]),
+      slot(.headWeights, "weights_proj.weight", [heads, width]),
+    ]
+  }
+}
+
 /// DeepSeek's latent attention: queries and keys/values pass through narrow latents (MLA).
 public struct LatentAttention: Layer {
   public var width: Int
@@ -19,6 +60,10 @@ public struct LatentAttention: Layer {
   public var eps: Double
   /// The factor on the scores; 1 / √(plainSize + rotary.dimensions) where `nil`.
   public var scale: Double?
+  /// Picks the keys that are looked at; `nil` looks at all.
+  ///
+  /// It reads the normed latent of the queries.
+  public var indexer: Indexer?
   public var prefix: String
 
   /// - Parameter rotary: as the family's own code turns its tensors.
@@ -60,7 +105,8 @@ public struct LatentAttention: Layer {
     var slots: [Slot] = []
     if let queryRank {
       slots.append(matrix(.queryDown, "q_a_proj", queryRank, width, .replicated))
-      slots += Norm(queryRank, eps: eps, "\(prefix).q_a_layernorm").slots(.role(.queryLatentNorm))
+      slots += Norm(queryRank, eps: eps, "\(prefix).q_a_layernorm").slots(
+        .role(.queryLatentNorm(isFused: indexer == nil)))
       slots.append(matrix(.queryUp, "q_b_proj", queryRows, queryRank, .rows, queries))
     } else {
       slots.append(matrix(.query, "q_proj", queryRows, width, .rows, queries))
@@ -70,11 +116,14 @@ public struct LatentAttention: Layer {
         .keyValueDown, "kv_a_proj_with_mqa", keyValueRank + rotary.dimensions, width, .replicated,
         .interleavingHalves(blocks: 1, plain: keyValueRank, turning: rotary.dimensions)))
     slots += Norm(keyValueRank, eps: eps, "\(prefix).kv_a_layernorm")
-      .slots(.role(.keyValueLatentNorm))
+      .slots(.role(.keyValueLatentNorm(isFused: indexer == nil)))
     slots.append(
       matrix(.keyValueUp, "kv_b_proj", heads * (plainSize + valueSize), keyValueRank, .rows))
     slots.append(
       matrix(.attentionOutput(.weight), "o_proj", width, heads * valueSize, .columns))
+    if let indexer, let queryRank {
+      slots += indexer.slots(width: width, queryRank: queryRank)
+    }
     return slots
   }
 }

@@ -20,6 +20,17 @@ extension MegatronArguments {
     values["heterogeneous_layers_config_encoded_json"] = .string(list.serialized())
   }
 
+  /// The kinds of layers in a hybrid's predictors, which are all alike.
+  mutating func describePredictors() {
+    guard provider == .hybrid, let predictor = blueprint.predictors.first else { return }
+    var inner = self
+    inner.pattern = ""
+    for block in predictor.blocks {
+      for layer in block.layers { inner.describe(layer) }
+    }
+    values["mtp_hybrid_override_pattern"] = .string(inner.pattern)
+  }
+
   /// Facts for which Megatron-Core has no words.
   mutating func describeRareFacts() {
     let sparsities = attentions.map(\.sparsity)

@@ -87,6 +87,23 @@ extension LatentAttention {
       values["mscale_all_dim"] = .number(yarn.mscaleAllDimensions ?? 0)
     }
     arguments.values = values
+    indexer?.describe(in: &arguments)
+  }
+}
+
+extension Indexer {
+  fileprivate func describe(in arguments: inout MegatronArguments) {
+    var values = arguments.values
+    values["experimental_attention_variant"] = .string("dsa")
+    values["dsa_indexer_n_heads"] = .integer(heads)
+    values["dsa_indexer_head_dim"] = .integer(headSize)
+    values["dsa_indexer_topk"] = .integer(kept)
+    values["dsa_indexer_rope_interleaved"] = .bool(rotary.isInterleaved)
+    values["dsa_indexer_k_norm_epsilon"] = .number(eps)
+    // The rotation turns queries and keys alike, so that it changes no score.
+    values["dsa_indexer_rotate_activation"] = .bool(false)
+    values["transformer_layer_spec"] = MegatronDefaults.attentionVariants
+    arguments.values = values
   }
 }
 

@@ -284,6 +284,12 @@ enum MegatronDefaults {
           + "get_transformer_block_with_experimental_attention_variant_spec"),
     ]))
 
+  /// Layers of experts whose attention norms all heads of a token together: the first only where each
+  /// query head has a key head of its own.
+  static let wideNormLayers = function("olmoe.olmoe_provider.olmoe_layer_spec")
+  static let groupedWideNormLayers = function(
+    "minimax_m2.minimax_m2_provider.minimax_m2_layer_spec")
+
   /// Layers whose norms are on their outputs.
   static let outputNorms = function("exaone.exaone4.exaone4_provider.exaone4_layer_spec")
 
