@@ -62,11 +62,13 @@ public enum GraniteMoeHybrid: Architecture {
   private static func feedForward(_ config: Config, width: Int) throws(ConfigError) -> any Layer {
     let experts: Int = try config("num_local_experts", default: 8)
     try config.check("num_local_experts", experts, in: 0...4096)
-    guard experts == 0 else { return try GraniteMoe.experts(config, width: width, sharedDefault: 1024) }
+    guard experts == 0 else {
+      return try GraniteMoe.experts(config, width: width, sharedDefault: 1024)
+    }
     config.ignore("intermediate_size", "num_experts_per_tok")
     return MLP(
       width, inner: try config.size("shared_intermediate_size", default: 1024),
-      try config.activation("hidden_act", default: .silu), input: .stacked("shared_mlp.input_linear"),
-      down: "shared_mlp.output_linear")
+      try config.activation("hidden_act", default: .silu),
+      input: .stacked("shared_mlp.input_linear"), down: "shared_mlp.output_linear")
   }
 }

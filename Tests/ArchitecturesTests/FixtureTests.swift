@@ -13,7 +13,7 @@ struct FixtureTests {
     "DeepseekForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV32ForCausalLM",
     "Ernie4_5ForCausalLM", "Ernie4_5_MoeForCausalLM", "ExaoneMoEForCausalLM",
     "Glm4MoeForCausalLM", "GraniteForCausalLM", "GraniteMoeForCausalLM",
-    "GraniteMoeHybridForCausalLM", "GraniteMoeSharedForCausalLM", "JAISLMHeadModel",
+    "GraniteMoeSharedForCausalLM", "JAISLMHeadModel",
     "Llama4ForCausalLM", "MiniMaxM2ForCausalLM", "OlmoForCausalLM", "OlmoeForCausalLM",
     "PhiMoEForCausalLM", "PhimoeForCausalLM", "Qwen2MoeForCausalLM", "SolarOpenForCausalLM",
   ]
