@@ -37,6 +37,7 @@ public enum Registry {
     GptOss.self,
     Granite.self,
     GraniteMoe.self,
+    GraniteMoeHybrid.self,
     GritLM.self,
     HunYuanDense.self,
     InternLM.self,
