@@ -196,6 +196,38 @@ struct HybridMeaningTests {
     #expect(!dense.isHybrid && dense.stacksLayers && dense.stackDepth == 3)
   }
 
+  @Test func whatMegatronComputesOtherwiseIsSaid() throws {
+    func model(
+      _ path: String, changing keys: KeyValuePairs<String, JSON?> = [:]
+    ) throws -> JSONObject {
+      MegatronArguments(try blueprint(path, changing: keys), dtype: .bfloat16).model
+    }
+    // Falcon-H1's provider has words for all of it.
+    let falcon = try model("hf/falcon_h1")
+    #expect(falcon["ssm_multipliers"] == .array([0.7, 0.5, 0.8, 0.9, 0.6].map(JSON.number)))
+    #expect(falcon["mlp_multipliers"] == .array([0.9, 0.7].map(JSON.number)))
+    #expect(falcon["key_multiplier"] == .number(0.6) && falcon["rmsnorm"] == .bool(false))
+    #expect(falcon["lm_head_multiplier"] == .number(0.5))
+    #expect(!falcon.keys.contains { $0.hasPrefix("isthmus_") })
+    // Others have none for these.
+    let granite = try model("hf/granite4_h_moe")
+    #expect(granite["hybrid_layer_pattern"] == .string("MEME*EME"))
+    #expect(granite["isthmus_residual_scale"] == .number(0.6))
+    #expect(granite["isthmus_logit_scale"] == .number(1.25))
+    let convolutions = try model("hf/lfm2")["isthmus_short_convolution_freq"]
+    #expect(convolutions == .array([1, 0, 1, 0].map { .integer($0) }))
+    let pure = try model(
+      "hf/mamba2",
+      changing: ["use_bias": .bool(true), "time_step_limit": .array([.number(0), .number(8)])])
+    #expect(pure["isthmus_mamba_input_bias"] == .bool(true))
+    #expect(pure["isthmus_mamba_output_bias"] == .bool(true))
+    #expect(pure["isthmus_mamba_step_maximum"] == .number(8))
+    #expect(pure["isthmus_mamba_conv_bias"] == nil && pure["isthmus_mamba_norm"] == nil)
+    let delta = try model("hf/qwen3_next_alternating")
+    #expect(delta["linear_attention_freq"] == .array([1, 0, 1, 0].map { .integer($0) }))
+    #expect(delta["linear_conv_kernel_dim"] == .integer(3))
+  }
+
   @Test func theDeltaNetsPredictorHasMegatronsNames() throws {
     let blueprint = try Case(path: "hf/qwen3_next").blueprint()
     let predicted = blueprint.slots.filter(\.isPredictor)
