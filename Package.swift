@@ -34,6 +34,10 @@ let package = Package(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
       swiftSettings: fast),
+    .target(
+      name: "Adapters",
+      dependencies: ["Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Tensors"],
+      swiftSettings: fast),
     .executableTarget(
       name: "Convert",
       dependencies: [
@@ -53,6 +57,7 @@ let package = Package(
       name: "ArchitecturesTests",
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
+    .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
   ],
   swiftLanguageModes: [.v6]
