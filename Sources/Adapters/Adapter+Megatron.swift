@@ -8,15 +8,15 @@ extension Adapter {
   ///
   /// - Parameters:
   ///   - path: a run folder or one iteration in it.
-  ///   - blueprint: the model that the adapter belongs to.
-  /// - Throws: `MegatronAdapterError`, listing what does not belong to the model; `MegatronError`.
-  public init(megatron path: String, for blueprint: Blueprint) throws {
+  ///   - model: the model that the adapter belongs to.
+  /// - Throws: `AdapterError`, listing what does not belong to the model; `MegatronError`.
+  public init(megatron path: String, for model: HuggingFaceModel) throws {
     let run = try RunFolder(resolving: path)
     try run.requireDistributed()
     let settings = try MegatronAdapterSettings(run)
-    let model = try MegatronModel(path: path)
-    var reader = try MegatronAdapterReader(model, blueprint, settings)
-    for placed in blueprint.slots { try reader.read(placed) }
+    var reader = try MegatronAdapterReader(
+      MegatronModel(path: path), model.blueprint, settings)
+    for placed in model.blueprint.slots { try reader.read(placed) }
     try reader.finish()
     self.init(source: "\(settings.kind.rawValue) of Megatron's in \(run.folder)")
     changes = reader.changes
@@ -33,7 +33,9 @@ struct MegatronAdapterReader {
   /// By the layer's key, then by what stands behind `.adapter.`.
   private var modules: [String: [String: DistributedTensor]] = [:]
   private var used: Set<String> = []
-  private var mismatch = AdapterMismatch()
+  private var mismatches: [AdapterError.Mismatch] = []
+  private var missing: Set<String> = []
+  private var extra: [String] = []
   private(set) var changes: [String: [Change]] = [:]
   private(set) var notes: [String] = []
 
@@ -41,40 +43,40 @@ struct MegatronAdapterReader {
 
   init(
     _ model: MegatronModel, _ blueprint: Blueprint, _ settings: MegatronAdapterSettings
-  ) throws(MegatronAdapterError) {
+  ) throws(AdapterError) {
     folder = model.folder
     self.settings = settings
     names = MegatronNames(blueprint)
     attentions = AttentionTable(blueprint)
     for (key, tensor) in model.tensors {
       guard let (module, rest) = key.parted(at: Self.marker) else {
-        mismatch.extra.append(key)
+        extra.append(key)
         continue
       }
       modules[module, default: [:]][rest] = tensor
     }
-    if let key = mismatch.extra.first(where: { $0.parted(at: ".adapters.") != nil }) {
-      throw .notRepresentable(
-        tensor: key, source: folder,
-        reason: "it is one of several adapters that were trained side by side (MultiLoRA), which are not "
-          + "read. Save the one you want with Megatron-Bridge's LoRA class.")
+    if let key = extra.first(where: { $0.parted(at: ".adapters.") != nil }) {
+      throw .unsupported(
+        file: folder,
+        what:
+          "\(key) is one of several adapters that were trained side by side (MultiLoRA), which are "
+          + "not read; save the one you want with Megatron-Bridge's LoRA class")
     }
-    if modules.isEmpty { throw .noAdapter(folder: folder) }
+    if modules.isEmpty { throw .notFound(path: folder) }
   }
 
   /// Refuses what does not fit the model, and what belongs to none of its layers.
-  mutating func finish() throws(MegatronAdapterError) {
+  mutating func finish() throws(AdapterError) {
     for (module, tensors) in modules {
-      let keys = tensors.keys.map { module + Self.marker + $0 }
-      mismatch.extra += keys.filter { !used.contains($0) }
+      extra += tensors.keys.map { module + Self.marker + $0 }.filter { !used.contains($0) }
     }
-    mismatch.extra.sort()
-    mismatch.missing = Set(mismatch.missing).sorted()
-    guard mismatch.isEmpty else { throw .mismatch(mismatch, in: folder) }
+    if !mismatches.isEmpty { throw .doesNotFit(source: folder, mismatches: mismatches) }
+    if !missing.isEmpty { throw .incomplete(source: folder, tensors: missing.sorted()) }
+    if !extra.isEmpty { throw .leftOver(source: folder, tensors: extra.sorted()) }
   }
 
   /// Adds what the adapter does to a slot's tensors, if it has anything for it.
-  mutating func read(_ placed: PlacedSlot) throws(MegatronAdapterError) {
+  mutating func read(_ placed: PlacedSlot) throws(AdapterError) {
     for spelling in names.modules(of: placed) {
       guard spelling.contains(where: { modules[$0.key] != nil }) else { continue }
       for member in AdapterMember.allCases {
@@ -89,27 +91,30 @@ struct MegatronAdapterReader {
 
   private mutating func read(
     _ placed: PlacedSlot, _ spelling: [MegatronModule], _ member: AdapterMember
-  ) throws(MegatronAdapterError) {
+  ) throws(AdapterError) {
     let slot = placed.slot
     let key = spelling[0].key + Self.marker + member.prefix
     let rows: [Range<Int>]
     switch member.rows(of: slot, attentions[slot]) {
     case .success(let found): rows = found
     case .failure(let fault):
-      throw .notRepresentable(tensor: key, source: folder, reason: fault.reason)
+      throw .unsupported(file: folder, what: "\(key): \(fault.reason)")
     }
     guard !slot.layout.copiesRows(among: rows) else {
-      throw .notRepresentable(
-        tensor: key, source: folder,
-        reason: "the model's keys are its values, and the adapter tells them apart; no tensor of Hugging Face "
-          + "can. Train with an adapter on the other layers.")
+      throw .unsupported(
+        file: folder,
+        what:
+          "\(key): the model's keys are its values, and the adapter tells them apart, as no tensor "
+          + "of Hugging Face's can; train adapters on the other layers")
     }
     var finder = FactorFinder(
       slot: slot, spelling: spelling, member: member, rows: rows, rank: settings.rank)
     let found = finder.find(in: modules)
     used.formUnion(finder.used)
-    mismatch.wrongShape += finder.mismatch.wrongShape
-    mismatch.missing += finder.mismatch.missing
+    for mismatch in finder.mismatches where !mismatches.contains(mismatch) {
+      mismatches.append(mismatch)
+    }
+    missing.formUnion(finder.missing)
     guard let found else { return }
     if found.rank != settings.rank, !(slot.split.isExpert && settings.normalizesExperts) {
       let note =

@@ -41,7 +41,7 @@ enum AdapterMember: String, CaseIterable, Sendable {
     case .whole: return .success([0..<height])
     case .gate, .up:
       guard slot.fragments.count == 2, slot.fragments[0].rows * 2 == height else {
-        return .failure(Fault(reason: "the layer has no gate in this model."))
+        return .failure(Fault(reason: "the layer has no gate in this model"))
       }
       return .success([self == .gate ? 0..<height / 2 : height / 2..<height])
     case .query, .key, .value:
@@ -49,7 +49,7 @@ enum AdapterMember: String, CaseIterable, Sendable {
         height == (attention.heads + 2 * attention.groups) * attention.headSize
       else {
         return .failure(
-          Fault(reason: "the layer does not hold queries, keys and values, and nothing else, in this model."))
+          Fault(reason: "the layer does not hold queries, keys and values alone in this model"))
       }
       let queries = attention.heads / attention.groups * attention.headSize
       let size = attention.headSize

@@ -13,7 +13,10 @@ struct FactorFinder {
   /// The rank to name where none was found.
   let rank: Int
   private(set) var used: Set<String> = []
-  private(set) var mismatch = AdapterMismatch()
+  /// Tensors of other shapes than the layer's.
+  private(set) var mismatches: [AdapterError.Mismatch] = []
+  /// Tensors that would make the pair whole.
+  private(set) var missing: [String] = []
 
   private typealias Tensors = [String: DistributedTensor]
 
@@ -30,7 +33,7 @@ struct FactorFinder {
   /// The outputs it has.
   private var height: Int { rows.reduce(0) { $0 + $1.count } }
 
-  /// The pair, or `nil` if it is not whole or not of this layer; `mismatch` then says why.
+  /// The pair, or `nil` if it is not whole or not of this layer; `mismatches` and `missing` say why.
   mutating func find(in modules: [String: [String: DistributedTensor]]) -> FoundFactors? {
     var inputs: [StoredFactor] = []
     var outputs: [PackedRows] = []
@@ -45,7 +48,7 @@ struct FactorFinder {
       if let output = output(module, tensors, rank) { outputs.append(output) }
       if let magnitude = magnitude(module, tensors) { magnitudes.append(magnitude) }
     }
-    guard mismatch.isEmpty, let rank, !outputs.isEmpty else { return nil }
+    guard mismatches.isEmpty, missing.isEmpty, let rank, !outputs.isEmpty else { return nil }
     return FoundFactors(
       slot: slot, rank: rank, rows: rows, inputs: inputs, outputs: outputs, magnitudes: magnitudes)
   }
@@ -63,7 +66,7 @@ struct FactorFinder {
   ) -> StoredFactor? {
     let key = key(module, name)
     guard let tensor = tensors[name] else {
-      mismatch.missing.append(key)
+      missing.append(key)
       return nil
     }
     used.insert(key)
@@ -76,8 +79,10 @@ struct FactorFinder {
       paddedRows && found.count == wanted.count && found.dropFirst() == wanted.dropFirst()
       && found[0] >= wanted[0]
     guard found == wanted || isPadded, !found.contains(0), tensor.dtype.isFloat else {
-      mismatch.wrongShape.append(
-        .init(name: key, expected: Shape(wanted), found: tensor.shape))
+      mismatches.append(
+        .init(
+          tensor: key, found: tensor.shape, base: "what \(slot.parts[0].name) needs",
+          expected: Shape(wanted)))
       return nil
     }
     return StoredFactor(tensor: tensor, lead: module.lead, isBank: isBank)

@@ -18,7 +18,9 @@ struct FoundFactors: Sendable {
   func a(expert: Int) -> Factor {
     let stored = inputs[min(expert, inputs.count - 1)]
     let rank = rank
-    return Factor(name: stored.tensor.key, dtype: stored.tensor.dtype, shape: [rank, slot.rowWidth]) {
+    return Factor(
+      name: stored.tensor.key, dtype: stored.tensor.dtype, shape: [rank, slot.rowWidth]
+    ) {
       try stored.runs(expert: expert, rows: 0..<rank)
     }
   }

@@ -41,7 +41,7 @@ public struct MegatronAdapterSettings: Sendable {
 
   /// Reads what a run folder says.
   ///
-  /// - Throws: `MegatronAdapterError.noSettings`, `.badSetting`; `MegatronError` for unreadable files.
+  /// - Throws: `AdapterError.noSettings`, `.malformed`; `MegatronError` for unreadable files.
   public init(_ run: RunFolder) throws {
     let context = run.folder + "/context"
     let looked = [
@@ -50,7 +50,7 @@ public struct MegatronAdapterSettings: Sendable {
     if let config = try run.runConfig() {
       let file = run.folder + "/run_config.yaml"
       guard let section = config["peft"], !section.isNull else {
-        throw MegatronAdapterError.noSettings(folder: run.folder, looked: looked)
+        throw AdapterError.noSettings(folder: run.folder, looked: looked)
       }
       let reader = SettingsReader(file: file, place: "peft", section: section)
       self = try reader.settings(hasDefaults: false)
@@ -64,7 +64,7 @@ public struct MegatronAdapterSettings: Sendable {
         file: context + "/io.json", place: "model_transform", section: section)
       self = try reader.settings(hasDefaults: true)
     } else {
-      throw MegatronAdapterError.noSettings(folder: run.folder, looked: looked)
+      throw AdapterError.noSettings(folder: run.folder, looked: looked)
     }
     if base == nil { base = try Self.base(in: run.weights + "/adapter_metadata.json") }
   }
@@ -100,7 +100,7 @@ private struct SettingsReader {
     "alpha", "dim", "normalize_moe_lora", "share_expert_adapters",
   ]
 
-  func settings(hasDefaults: Bool) throws(MegatronAdapterError) -> MegatronAdapterSettings {
+  func settings(hasDefaults: Bool) throws(AdapterError) -> MegatronAdapterSettings {
     let target = section["_target_"]?.string ?? ""
     let name = target.split(separator: ".").last.map(String.init) ?? ""
     guard let kind = MegatronAdapterSettings.Kind(rawValue: name) else {
@@ -127,7 +127,7 @@ private struct SettingsReader {
 
   private func number(
     _ key: String, _ fallback: Double?, _ expected: String
-  ) throws(MegatronAdapterError) -> Double {
+  ) throws(AdapterError) -> Double {
     guard let value = section[key], !value.isNull else {
       if let fallback { return fallback }
       throw fault(key, expected, nil)
@@ -138,9 +138,10 @@ private struct SettingsReader {
     return number
   }
 
-  private func fault(_ key: String, _ expected: String, _ found: String?) -> MegatronAdapterError {
-    .badSetting(
-      file: file, place: "\(place).\(key)", expected: expected, found: found ?? "nothing")
+  private func fault(_ key: String, _ expected: String, _ found: String?) -> AdapterError {
+    .malformed(
+      file: file, place: "\(place).\(key)",
+      reason: "it should be \(expected), and is \(found ?? "not there")")
   }
 }
 
@@ -153,12 +154,13 @@ private struct FiddleGraph {
     guard Folder.isFile(path) else { return nil }
     let json = try JSON(parsing: InputFile(path).readAll(), allowingNonFinite: true)
     guard let objects = json.object?["objects"]?.object, let root = json.object?["root"] else {
-      throw MegatronAdapterError.badSetting(
-        file: path, place: "the top", expected: "a root and objects", found: "something else")
+      throw AdapterError.malformed(
+        file: path, place: "the top", reason: "a root and objects should be there")
     }
     let graph = FiddleGraph(objects: objects)
     guard let context = graph.target(of: root), let model = graph.argument("model", of: context),
-      let transform = graph.target(of: model).flatMap({ graph.argument("model_transform", of: $0) }),
+      let transform = graph.target(of: model).flatMap({ graph.argument("model_transform", of: $0) }
+      ),
       let object = graph.target(of: transform)
     else { return nil }
     var section = YAMLMap()
