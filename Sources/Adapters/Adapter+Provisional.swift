@@ -1,0 +1,34 @@
+import Checkpoints
+
+// Stand-ins until the readers and writers are here: whoever writes one takes its line away.
+extension Adapter {
+  init(peft folder: String, for model: HuggingFaceModel) throws {
+    throw AdapterError.unsupported(file: folder, what: "PEFT adapters cannot be read yet")
+  }
+
+  init(mlx folder: String, for model: HuggingFaceModel) throws {
+    throw AdapterError.unsupported(file: folder, what: "mlx-lm adapters cannot be read yet")
+  }
+
+  init(megatron path: String, for model: HuggingFaceModel) throws {
+    throw AdapterError.unsupported(file: path, what: "Megatron adapters cannot be read yet")
+  }
+
+  /// Everything that writing it as a PEFT folder takes.
+  ///
+  /// - Parameter base: what adapter_config.json calls the base model.
+  public func peftTransfer(for model: HuggingFaceModel, base: String) throws -> Transfer {
+    throw AdapterError.unsupported(file: source, what: "PEFT adapters cannot be written yet")
+  }
+
+  /// Everything that writing it as a Megatron-Bridge run folder takes.
+  ///
+  /// - Parameters:
+  ///   - fused: one adapter for each fused matrix, block-diagonal where the parts' A differ.
+  ///   - pretrained: what run_config.yaml calls the base checkpoint.
+  public func megatronTransfer(
+    for model: HuggingFaceModel, fused: Bool, pretrained: String?
+  ) throws -> Transfer {
+    throw AdapterError.unsupported(file: source, what: "Megatron adapters cannot be written yet")
+  }
+}
