@@ -22,8 +22,11 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
+    .target(name: "Kernels", dependencies: ["COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -38,7 +41,8 @@ let package = Package(
     .target(
       name: "Adapters",
       dependencies: [
-        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Tensors",
+        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
+        "Tensors",
       ],
       swiftSettings: fast),
     .target(
@@ -67,6 +71,7 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
     .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),

@@ -1,4 +1,5 @@
 import Checkpoints
+import Kernels
 import Tensors
 
 /// An adapter and how much of it is taken.
@@ -20,17 +21,17 @@ public struct MergeOptions: Sendable {
   }
 
   public var output = Output.huggingFace
-  /// The type of all floating-point tensors; `nil` keeps each tensor's own.
-  public var dtype: DType?
+  /// Megatron output: over how many ranks the weights are meant to be shared.
+  public var conversion = ConversionOptions()
   /// Merges factors with NaN and infinity in them.
   public var allowsNonFinite = false
-  /// Refuses tensors and configuration keys that are not understood.
-  public var isStrict = true
 
   public init() {}
 }
 
 /// Base and adapters → merged model: every file of the result, decided before the first byte is written.
+///
+/// W' = round(W + Σ weight · scale · B · A), in float32 tile by tile while the base streams through.
 public struct MergePlan: Sendable {
   public let transfer: Transfer
   /// What the user should know.
@@ -42,6 +43,66 @@ public struct MergePlan: Sendable {
   public init(
     _ adapters: [WeightedAdapter], into base: BaseModel, _ options: MergeOptions
   ) throws {
-    throw AdapterError.unsupported(file: base.place, what: "nothing can be merged yet")
+    let record = try MergeRecord(adapters, into: base, allowsNonFinite: options.allowsNonFinite)
+    var (transfer, notes) = try Self.base(base, options)
+    let tensors = BaseTensors(base, transfer)
+    let builder = try OverlayBuilder(adapters, tensors)
+    switch options.output {
+    case .huggingFace:
+      builder.overlay.apply(to: &transfer)
+    case .megatron:
+      let plan = try ImportPlan(base.model, options.conversion, builder.overlay)
+      (transfer, notes) = (plan.transfer, plan.notes)
+    }
+    transfer.before.append((path: MergeRecord.name, bytes: record.encoded))
+    self.transfer = transfer
+    self.notes = base.notes + adapters.flatMap(\.adapter.notes) + notes
+    changes = builder.report
+  }
+
+  /// The base as a Hugging Face folder, written as it is.
+  private static func base(
+    _ base: BaseModel, _ options: MergeOptions
+  ) throws -> (Transfer, [String]) {
+    guard let checkpoint = base.checkpoint else {
+      return (try CopyPlan(base.model, without: [MergeRecord.name]).transfer, [])
+    }
+    if options.output == .megatron {
+      throw AdapterError.unsupported(
+        file: base.place,
+        what: "a Megatron checkpoint is merged into a Hugging Face folder, or Hugging Face weights "
+          + "into a Megatron checkpoint; merge without --output-format megatron, then "
+          + "convert import the result")
+    }
+    let plan = try ExportPlan(base.model, from: checkpoint, options.conversion)
+    return (plan.transfer, plan.notes)
+  }
+}
+
+/// The base's tensors, in the order they are written.
+struct BaseTensors {
+  private(set) var names: [String] = []
+  private var types: [String: DType] = [:]
+  private var shapes: [String: Shape] = [:]
+  /// Names of tensors that are the same as another one, by that one.
+  let copies: [String: [String]]
+
+  init(_ base: BaseModel, _ transfer: Transfer) {
+    let blueprint = base.model.blueprint
+    for part in blueprint.slots.flatMap(\.slot.parts) { shapes[part.name] = part.shape }
+    for task in transfer.tasks {
+      names.append(task.name)
+      types[task.name] = task.source
+      if let entry = base.model.weights?[task.name] { shapes[task.name] = entry.shape }
+    }
+    copies = Dictionary(grouping: blueprint.duplicates.keys) { blueprint.duplicates[$0] ?? $0 }
+    for (name, original) in blueprint.duplicates where shapes[name] == nil {
+      shapes[name] = shapes[original]
+    }
+  }
+
+  subscript(name: String) -> (dtype: DType, shape: Shape)? {
+    guard let dtype = types[name], let shape = shapes[name] else { return nil }
+    return (dtype, shape)
   }
 }

@@ -51,10 +51,13 @@ extension Program {
       arguments.contains(subcommand.configuration.commandName ?? "")
     }
     let command = named ?? configuration.defaultSubcommand
-    let text = fullMessage(for: error)
+    var text = fullMessage(for: error)
     if exitCode(for: error).isSuccess {
       print(asksForDefault(arguments) ? helpOfDefault ?? text : text)
       return ExitStatus.done
+    }
+    if arguments.isEmpty, let help = helpOfDefault {
+      text = "error: Nothing to do.\n\n" + help.replacing("USAGE:", with: "Usage:")
     }
     let names = configuration.subcommands.compactMap { $0.configuration.commandName }
     if named == nil, let word = arguments.first, !word.hasPrefix("-"),

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import Blueprint
 import Checkpoints
 import Tensors
 
@@ -79,21 +80,22 @@ struct BaseOptions: ParsableArguments {
   var wish: BaseModel.Wish { BaseModel.Wish(pretrained: pretrained, model: model) }
 }
 
-/// What scripts for Megatron-Bridge say and nothing here depends on.
+/// What scripts for Megatron-Bridge say; nothing that is read depends on it.
 struct PeerOptions: ParsableArguments {
   @Option(
     name: [.customLong("tp"), .customLong("tensor-model-parallel-size")],
-    help: ArgumentHelp("Accepted; how tensors were cut is found out by itself.", valueName: "n"))
+    help: ArgumentHelp(
+      "For a Megatron result: ranks that share each layer's matrices.", valueName: "n"))
   var tensor = 1
 
   @Option(
     name: [.customLong("pp"), .customLong("pipeline-model-parallel-size")],
-    help: ArgumentHelp("Accepted, likewise.", valueName: "n"))
+    help: ArgumentHelp("Likewise: ranks that share the layers.", valueName: "n"))
   var pipeline = 1
 
   @Option(
     name: [.customLong("ep"), .customLong("expert-model-parallel-size")],
-    help: ArgumentHelp("Accepted, likewise.", valueName: "n"))
+    help: ArgumentHelp("Likewise: ranks that share the experts.", valueName: "n"))
   var expert = 1
 
   @Flag(help: "Accepted; merging needs no other device.") var cpu = false
@@ -101,8 +103,13 @@ struct PeerOptions: ParsableArguments {
   @Flag(help: "Accepted; there is nothing more to say.") var debug = false
 
   func validate() throws {
-    for (name, size) in [("--tp", tensor), ("--pp", pipeline), ("--ep", expert)] where size < 1 {
-      throw ValidationError("\(name) must be at least 1, not \(size).")
+    for (name, size) in [("--tp", tensor), ("--pp", pipeline), ("--ep", expert)]
+    where !(1...65_536).contains(size) {
+      throw ValidationError("\(name) must be a number from 1 to 65536, not \(size).")
     }
+  }
+
+  var sizes: ParallelSizes {
+    ParallelSizes(tensor: tensor, pipeline: pipeline, expert: expert, expertTensor: 1)
   }
 }

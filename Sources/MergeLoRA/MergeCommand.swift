@@ -24,9 +24,11 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       EXAMPLES
         merge-lora --lora-checkpoint ./run --hf-model-path ./llama --output ./merged
         merge-lora --lora-checkpoint ./peft --hf-model-path org/name --output ./merged --dry-run
-        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --pretrained ./ckpt --output ./merged
+        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --pretrained ./ckpt \\
+          --output ./merged
         merge-lora --adapter ./one=0.7 --adapter ./two=0.3 --hf-model-path ./llama --output ./merged
-        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --output ./ckpt --output-format megatron
+        merge-lora --lora-checkpoint ./peft --hf-model-path ./llama --output ./ckpt \\
+          --output-format megatron --tp 2
 
       OTHER COMMANDS
         merge-lora export-adapter   writes a PEFT folder from a Megatron adapter
@@ -45,12 +47,6 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       name: .customLong("output-format"),
       help: ArgumentHelp("What is written there.", valueName: "format"))
     var format = MergeOptions.Output.huggingFace
-
-    @Option(
-      name: .customLong("torch-dtype"),
-      help: ArgumentHelp(
-        "The type of all floating-point tensors. (default: as in the base)", valueName: "type"))
-    var precision: Precision?
   }
 
   @OptionGroup(title: "Adapter") var adapters: AdapterOptions
@@ -72,7 +68,7 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
     }
     var options = MergeOptions()
     options.output = place.format
-    options.dtype = place.precision?.dtype
+    options.conversion.sizes = peer.sizes
     options.allowsNonFinite = adapters.allowsNonFinite
     let plan = try MergePlan(weighted, into: found, options)
     let target = Folder.absolute(place.output)
@@ -82,7 +78,7 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       sources: all.map { Folder.absolute($0.path) } + sources(found), destination: target,
       tensors: plan.changes.entries.count + plan.changes.untouched.count,
       transfer: plan.transfer,
-      notes: found.notes + weighted.flatMap(\.adapter.notes) + plan.notes,
+      notes: plan.notes,
       next: next(target, found))
     conversion.findings = findings.at
     try conversion.run(destination, running)

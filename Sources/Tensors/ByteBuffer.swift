@@ -6,9 +6,9 @@ import Glibc
 /// Not `Sendable`: each worker owns its own. Memory is page-aligned and stays uninitialised until used.
 public final class ByteBuffer {
   public let capacity: Int
-  let memory: UnsafeMutableRawBufferPointer
+  package let memory: UnsafeMutableRawBufferPointer
   /// Where computed values are made from others; computed ones among those have its own scratch.
-  private(set) lazy var scratch = ByteBuffer(capacity: Self.scratchSize)
+  package private(set) lazy var scratch = ByteBuffer(capacity: Self.scratchSize)
 
   /// Small enough to stay in the second cache.
   public static let scratchSize = 256 << 10

@@ -14,7 +14,7 @@ extension ByteBuffer {
   }
 
   /// Converts a range of elements into raw memory.
-  func convert(
+  package func convert(
     _ range: Range<Int>, from source: DType, to target: DType,
     into result: UnsafeMutableRawBufferPointer
   ) {

@@ -9,7 +9,6 @@ import Testing
   ["--lora-checkpoint", "x"],
   ["--output", "y"],
   ["--lora-checkpoint", "x", "--output", "y", "--output-format", "gguf"],
-  ["--lora-checkpoint", "x", "--output", "y", "--torch-dtype", "int8"],
   ["--lora-checkpoint", "x", "--output", "y", "--workers", "0"],
   ["--lora-checkpoint", "x", "--output", "y", "--tp", "0"],
   ["--adapter", "x=much", "--output", "y"],
