@@ -19,17 +19,19 @@ extension Program {
   package static func status(_ arguments: [String]) -> Int32 {
     let command: any ParsableCommand
     do { command = try parseAsRoot(arguments) } catch { return usage(error, arguments) }
-    return run(command)
+    return run(command, arguments)
   }
 
-  private static func run(_ command: any ParsableCommand) -> Int32 {
+  private static func run(_ command: any ParsableCommand, _ arguments: [String]) -> Int32 {
     var command = command
     do {
       try command.run()
       return ExitStatus.done
     } catch let code as ExitCode {
       return code.rawValue
-    } catch let error where error is ValidationError || exitCode(for: error).isSuccess {
+    } catch let error where exitCode(for: error).isSuccess {
+      return usage(error, arguments)
+    } catch let error as ValidationError {
       return usage(error)
     } catch ConversionError.interrupted {
       Report.error(

@@ -14,9 +14,10 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
       belong to, and A is written once for each of them, as PEFT has it.
 
       EXAMPLES
-        merge-lora export-adapter --lora-checkpoint ./run --hf-model-path ./llama --output ./peft
-        merge-lora export-adapter --lora-checkpoint run/iter_0000500 --hf-model-path org/name \\
-          --output peft --overwrite
+        merge-lora export-adapter --lora-checkpoint ./run \\
+          --hf-model-path ./llama --output ./peft
+        merge-lora export-adapter --lora-checkpoint run/iter_0000500 \\
+          --hf-model-path org/name --output peft --overwrite
       """)
 
   @OptionGroup(title: "Adapter") var adapter: SingleAdapterOptions

@@ -15,8 +15,10 @@ struct ImportAdapterCommand: ParsableCommand, ReportsJSON {
       under the names of canonical LoRA, or with --fuse one block-diagonal adapter of their ranks' sum.
 
       EXAMPLES
-        merge-lora import-adapter --lora-checkpoint ./peft --hf-model-path ./llama --output ./run
-        merge-lora import-adapter --lora-checkpoint ./peft --hf-model-path ./llama --output ./run \\
+        merge-lora import-adapter --lora-checkpoint ./peft \\
+          --hf-model-path ./llama --output ./run
+        merge-lora import-adapter --lora-checkpoint ./peft \\
+          --hf-model-path ./llama --output ./run \\
           --pretrained ./llama-megatron --fuse
       """)
 

@@ -10,7 +10,7 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
     commandName: "merge",
     abstract: "Merges LoRA adapters into the model they were trained on.",
     usage: """
-      merge-lora --lora-checkpoint <path> --output <dir> [--hf-model-path <ref>] [--pretrained <ckpt|ref>] [<options>]
+      merge-lora --lora-checkpoint <path> --output <dir> [<options>]
       merge-lora export-adapter | import-adapter | unmerge [<options>]
       """,
     discussion: """
@@ -22,13 +22,15 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       (checkpoint.pretrained_checkpoint), else the weights of --hf-model-path.
 
       EXAMPLES
-        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --output ./merged
-        merge-lora --lora-checkpoint ./peft --hf-model-path org/name --output ./merged --dry-run
-        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --pretrained ./ckpt \\
-          --output ./merged
-        merge-lora --adapter ./one=0.7 --adapter ./two=0.3 --hf-model-path ./llama --output ./merged
-        merge-lora --lora-checkpoint ./peft --hf-model-path ./llama --output ./ckpt \\
-          --output-format megatron --tp 2
+        merge-lora --lora-checkpoint ./run --hf-model-path ./llama --output ./new
+        merge-lora --lora-checkpoint ./peft --hf-model-path org/name \\
+          --output ./new --dry-run
+        merge-lora --lora-checkpoint run/iter_0000500 --hf-model-path ./llama \\
+          --pretrained ./llama-megatron --output ./new
+        merge-lora --adapter ./one=0.7 --adapter ./two=0.3 \\
+          --hf-model-path ./llama --output ./new
+        merge-lora --lora-checkpoint ./peft --hf-model-path ./llama \\
+          --output ./new-megatron --output-format megatron --tp 2
 
       OTHER COMMANDS
         merge-lora export-adapter   writes a PEFT folder from a Megatron adapter
