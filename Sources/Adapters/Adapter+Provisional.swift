@@ -10,10 +10,6 @@ extension Adapter {
     throw AdapterError.unsupported(file: folder, what: "mlx-lm adapters cannot be read yet")
   }
 
-  init(megatron path: String, for model: HuggingFaceModel) throws {
-    throw AdapterError.unsupported(file: path, what: "Megatron adapters cannot be read yet")
-  }
-
   /// Everything that writing it as a PEFT folder takes.
   ///
   /// - Parameter base: what adapter_config.json calls the base model.
