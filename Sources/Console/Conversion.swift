@@ -30,6 +30,8 @@ package struct Conversion {
   package struct Findings {
     /// Labelled values.
     package var rows: [(String, String)] = []
+    /// Whether `rows` say where everything comes from.
+    package var tellsSources = false
     /// Text below them.
     package var lines: [String] = []
     /// The same and more, for programs.
@@ -113,11 +115,14 @@ package struct Conversion {
       return
     }
     Report.print(outcome.heading)
-    Report.print(Report.facts(outcome.rows + findings.rows))
+    let rows = outcome.rows.filter { !findings.tellsSources || $0.0 != Self.from }
+    Report.print(Report.facts(rows + findings.rows))
     for line in findings.lines { Report.print(line) }
     for note in Report.notes(notes) { Report.print(note) }
     if !outcome.next.isEmpty { Report.print(Report.next(outcome.next)) }
   }
+
+  private static let from = "from"
 
   private var fileCount: Int {
     transfer.files.count + transfer.before.count + transfer.after.count + transfer.copies.count
@@ -176,7 +181,7 @@ package struct Conversion {
         + "\(Format.count(tensors, "tensor")), \(Format.bytes(transfer.tensorBytes)), in "
         + "\(Format.duration(seconds)) (\(Format.bytes(speed))/s).",
       rows: [
-        ("from", sources.joined(separator: ", ")),
+        (Self.from, sources.joined(separator: ", ")),
         ("to", target),
         ("files", "\(Format.count(fileCount)), \(Format.bytes(transfer.totalBytes))"),
       ], next: next)

@@ -2,6 +2,7 @@ import Adapters
 import Checkpoints
 import Console
 import JSON
+import Tensors
 
 /// What a merge tells: the base, what changes and by how much at most, what has no adapter.
 struct MergeFindings {
@@ -21,13 +22,14 @@ struct MergeFindings {
   func at(_ stage: Conversion.Stage) -> Conversion.Findings {
     var findings = Conversion.Findings()
     findings.rows = rows(stage)
+    findings.tellsSources = true
     findings.lines = changed(stage) + unchanged
     findings.object = object(stage)
     return findings
   }
 
   private func rows(_ stage: Conversion.Stage) -> [(String, String)] {
-    var rows = [("base", "\(base.place) (named by \(base.namedBy))")]
+    var rows = [("base", "\(base.place) (named by \(Folder.name(base.namedBy)))")]
     for each in adapters {
       let weight = each.weight == 1 ? "" : ", × \(Format.difference(each.weight))"
       rows.append(("adapter", "\(each.adapter.source)\(weight)"))
