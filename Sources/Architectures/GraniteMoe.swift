@@ -14,14 +14,18 @@ public enum GraniteMoe: Architecture {
       config, feedForward: try experts(config, width: try config.size("hidden_size")))
   }
 
-  static func experts(_ config: Config, width: Int) throws(ConfigError) -> Experts {
+  /// - Parameter sharedDefault: the shared expert's inner width where the configuration is silent; 0 is
+  ///   none.
+  static func experts(
+    _ config: Config, width: Int, sharedDefault: Int = 0
+  ) throws(ConfigError) -> Experts {
     let activation = try config.activation("hidden_act", default: .silu)
     let (count, perToken) = try config.experts(
       "num_local_experts", default: 8, perTokenDefault: 2)
     let router = Router(
       "block_sparse_moe.router.layer", .softmax, perToken: perToken, isNormalized: true,
       balance: try config("router_aux_loss_coef", default: 0.001))
-    let shared: Int = try config("shared_intermediate_size", default: 0)
+    let shared: Int = try config("shared_intermediate_size", default: sharedDefault)
     try config.check("shared_intermediate_size", shared, in: 0...1 << 20)
     return Experts(
       width, count: count, inner: try config.size("intermediate_size"), activation,

@@ -18,6 +18,7 @@ public enum Lfm2: Architecture {
       bias: try config("conv_bias", default: false))
     let attention = try attention(config, width: width, eps: eps)
     let attended: [Int]? = try config.optional("full_attn_idxs")
+    for index in attended ?? [] { try config.check("full_attn_idxs", index, in: 0...depth - 1) }
     let isAttention =
       try config.attentionLayers(depth: depth, others: ["conv"])
       ?? (0..<depth).map { attended?.contains($0) ?? true }

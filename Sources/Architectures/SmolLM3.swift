@@ -17,7 +17,7 @@ public enum SmolLM3: Architecture {
       width: width, groupsDefault: 4, theta: 2_000_000, positions: 32_768, inputBias: bias,
       outputBias: bias)
     let mlp = try config.mlp(width: width, bias: config("mlp_bias", default: false))
-    let turning = try turningLayers(config, depth: depth)
+    let turning = try config.turningLayers(depth: depth)
     // The class does not look at it; which layers slide follows from the rotation.
     config.ignore("max_window_layers")
     let isWindowed: Bool = try config("use_sliding_window", default: false)
@@ -34,19 +34,5 @@ public enum SmolLM3: Architecture {
         turning[index] ? seeing : seeing.withoutRotation)
       Residual(Norm(width, eps: eps, "post_attention_layernorm"), mlp)
     }
-  }
-
-  /// Which layers turn queries and keys: in `no_rope_layers` those with a 1.
-  private static func turningLayers(
-    _ config: Config, depth: Int
-  ) throws(ConfigError) -> [Bool] {
-    let interval = try config.size("no_rope_layer_interval", default: 4)
-    guard let listed: [Int] = try config.optional("no_rope_layers") else {
-      return (1...depth).map { $0 % interval != 0 }
-    }
-    guard listed.count >= depth else {
-      throw .contradiction("no_rope_layers has \(listed.count) entries for \(depth) layers")
-    }
-    return listed.prefix(depth).map { $0 != 0 }
   }
 }

@@ -55,4 +55,16 @@ extension Config {
     try check(key, period, in: 1...Int.max)
     return (1...depth).map { $0 % period != 0 }
   }
+
+  /// Which layers turn queries and keys: in `no_rope_layers` those with a 1.
+  public func turningLayers(depth: Int) throws(ConfigError) -> [Bool] {
+    let interval = try size("no_rope_layer_interval", default: 4)
+    guard let listed: [Int] = try optional("no_rope_layers"), !listed.isEmpty else {
+      return (1...depth).map { $0 % interval != 0 }
+    }
+    guard listed.count >= depth else {
+      throw .contradiction("no_rope_layers has \(listed.count) entries for \(depth) layers")
+    }
+    return listed.prefix(depth).map { $0 != 0 }
+  }
 }

@@ -85,6 +85,13 @@ extension Config {
     return mamba
   }
 
+  /// Passes over the keys of Mamba layers, for a model without any.
+  public func ignoreMamba(_ keys: MambaKeys) {
+    for key in [keys.heads, keys.headSize, keys.factor, keys.state, keys.bias] { ignore(key) }
+    for key in keys.groups + keys.kernel + keys.chunk + keys.convolutionBias { ignore(key) }
+    ignore("time_step_limit", "mamba_dt_limit")
+  }
+
   /// The head size as it is stated, or "auto": what the inner width leaves each head.
   private func headSize(
     width: Int, heads: Int, _ keys: MambaKeys

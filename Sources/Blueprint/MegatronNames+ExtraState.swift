@@ -20,7 +20,9 @@ extension MegatronNames {
     }
     guard placed.slot.split.isExpert else {
       var keys = [key(lead, counts)]
-      if case .predictorBlock(_, nil) = placed.section, placed.slot.role == .attentionOutput(.weight) {
+      if case .predictorBlock(_, nil) = placed.section,
+        placed.slot.role == .attentionOutput(.weight)
+      {
         // Megatron-Core 0.16 collects predictors' states in a way that does not pass over this one.
         keys.append(prefix.key + "self_attention.core_attention._extra_state/shard_0_1")
       }

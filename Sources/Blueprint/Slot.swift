@@ -55,6 +55,16 @@ public struct Slot: Hashable, Sendable {
   }
 }
 
+extension Slot {
+  /// The same matrix out of parts that are stored [columns, rows].
+  var storedTransposed: Slot {
+    var copy = self
+    copy.parts = parts.map { Part($0.name, [$0.shape[1], $0.shape[0]]) }
+    copy.layout = layout.transposed()
+    return copy
+  }
+}
+
 /// One Hugging Face tensor of a slot.
 public struct Part: Hashable, Sendable {
   public var name: String

@@ -242,8 +242,11 @@ private struct ExportBuilder {
     _ entry: TensorEntry
   ) throws -> (dtype: DType, work: TransferWork, runs: @Sendable () throws -> ByteRuns) {
     if let origin = stored.origins[entry.name] {
+      if let original = try original(entry.name, origin) {
+        return (original.dtype, .copying, original.runs)
+      }
       return (
-        origin.slot.dtype, origin.slot.slot.layout.work, { try origin.slot.runs(part: origin.part) }
+        origin.slot.dtype, origin.slot.slot.work, { try origin.slot.runs(part: origin.part) }
       )
     }
     if let other = elsewhere(entry.name) { return (other.entry.dtype, .copying, other.runs) }

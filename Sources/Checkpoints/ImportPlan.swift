@@ -223,7 +223,7 @@ private struct ImportBuilder {
         .init(
           name: chunk.key, file: fileIndex[item.file] ?? 0, offset: item.offset,
           count: shard.sizes.count, source: chunk.source, target: chunk.target,
-          archive: shard.sizes, work: slot.layout.work
+          archive: shard.sizes, work: slot.work
         ) { try source.runs(rows: shard.rows, columns: shard.columns) })
     }
     let files = MegatronRunFiles(

@@ -14,7 +14,8 @@ struct SourceRecord: Sendable {
 
   var files: [File]
   var index: [UInt8]?
-  /// Tensors that are kept beside the checkpoint because they are no learned values.
+  /// Tensors that are kept beside the checkpoint: no learned values, no part of the language model, or
+  /// ones whose bits the checkpoint's rounding loses (`Shift`).
   var carried: SafeTensorsFile?
 
   /// The folder in a checkpoint's iteration, and the files in it.

@@ -132,3 +132,10 @@ extension Layout {
     }
   }
 }
+
+extension Slot {
+  /// What it takes to make the packed tensor of the parts, or the parts of it.
+  var work: TransferWork {
+    layout.work == .copying && shift != 0 ? .computing : layout.work
+  }
+}

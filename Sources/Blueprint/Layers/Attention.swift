@@ -80,6 +80,8 @@ public struct Attention: Layer {
   public var isGated = false
   public var projection: Projection
   public var output: String
+  /// Whether Hugging Face stores the matrices [inputs, outputs] (GPT-2's Conv1D).
+  public var isTransposed = false
   public var hasInputBias: Bool
   public var hasOutputBias: Bool
   public var buffers: [String]
@@ -120,6 +122,13 @@ public struct Attention: Layer {
     return copy
   }
 
+  /// The same with other chunks.
+  public func chunked(_ chunk: Int?) -> Attention {
+    var copy = self
+    copy.chunk = chunk
+    return copy
+  }
+
   /// The same without any rotation of queries and keys.
   public var withoutRotation: Attention {
     var copy = self
@@ -140,10 +149,10 @@ public struct Attention: Layer {
     if let sinks {
       slots.append(Slot(.attentionSinks, [Part(sinks, [heads])], split: .rows))
     }
-    slots.append(
-      Slot(
-        .attentionOutput(.weight), [Part(output + ".weight", [width, heads * headSize])],
-        split: .columns))
+    let outputs = Slot(
+      .attentionOutput(.weight), [Part(output + ".weight", [width, heads * headSize])],
+      split: .columns)
+    slots.append(isTransposed ? outputs.storedTransposed : outputs)
     if hasOutputBias {
       slots.append(Slot(.attentionOutput(.bias), [Part(output + ".bias", [width])]))
     }
@@ -182,8 +191,9 @@ public struct Attention: Layer {
       parts = [part(name, queries + 2 * keys)]
       layout = nil
     }
-    return Slot(
+    let slot = Slot(
       .queryKeyValue(kind), parts, shape: Shape([queries + 2 * keys] + columns), layout: layout,
       split: .rows)
+    return isTransposed && kind == .weight ? slot.storedTransposed : slot
   }
 }

@@ -7,6 +7,8 @@ public struct MLP: Layer {
   public var activation: Activation
   public var input: Input
   public var down: String
+  /// Whether Hugging Face stores the matrices [inputs, outputs] (GPT-2's Conv1D).
+  public var isTransposed = false
   public var hasBias: Bool
   /// The gate is cut above at this, the gated half to ± this; `nil` cuts nothing.
   public var limit: Double?
@@ -55,10 +57,10 @@ public struct MLP: Layer {
     var slots = [first(.weight)]
     if hasBias { slots.append(first(.bias)) }
     if let activationPrefix { slots += activation.slots(activationPrefix) }
-    slots.append(
-      Slot(
-        isShared ? .sharedFC2(.weight) : .fc2(.weight), [Part(down + ".weight", [width, inner])],
-        split: .columns))
+    let second = Slot(
+      isShared ? .sharedFC2(.weight) : .fc2(.weight), [Part(down + ".weight", [width, inner])],
+      split: .columns)
+    slots.append(isTransposed ? second.storedTransposed : second)
     if hasBias {
       slots.append(
         Slot(isShared ? .sharedFC2(.bias) : .fc2(.bias), [Part(down + ".bias", [width])]))
@@ -87,10 +89,11 @@ public struct MLP: Layer {
         ])
       case .alternating: .alternating(inner: inner)
       }
-    return Slot(
+    let slot = Slot(
       isShared ? .sharedFC1(kind) : .fc1(kind), parts,
       shape: Shape([input.isGated ? 2 * inner : inner] + columns), layout: layout, split: .rows,
       fragments: input.isGated ? Fragment.gated(inner) : [])
+    return isTransposed && kind == .weight ? slot.storedTransposed : slot
   }
 }
 

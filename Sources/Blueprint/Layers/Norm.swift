@@ -51,10 +51,19 @@ public struct Norm: Hashable, Sendable {
     }
     let weight = Slot(role(.weight), [Part(name + ".weight", [width])])
     return switch kind {
-    case .rms, .rmsUnitOffset, .layer(bias: false): [weight]
+    case .rms, .rmsUnitOffset: [weight]
+    // Megatron-Core's LayerNorm always has a bias.
+    case .layer(bias: false):
+      [weight, Slot(role(.bias), [], shape: [width], layout: .filled(0))]
     case .layer(bias: true), .layerUnitOffset:
       [weight, Slot(role(.bias), [Part(name + ".bias", [width])])]
-    case .rmsWithoutWeight, .layerWithoutWeight: []
+    case .rmsWithoutWeight: []
+    // Megatron-Core's LayerNorm always has both.
+    case .layerWithoutWeight:
+      [
+        Slot(role(.weight), [], shape: [width], layout: .filled(1)),
+        Slot(role(.bias), [], shape: [width], layout: .filled(0)),
+      ]
     }
   }
 }
