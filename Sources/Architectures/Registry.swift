@@ -102,12 +102,9 @@ public enum Registry {
     guard let architecture = architecture(named: name) else {
       throw .unknownArchitecture(name: name, nearest: nearest(to: name))
     }
-    guard !config.has("quantization_config") else {
-      throw .unsupported(
-        key: "quantization_config", value: "…",
-        reason: "the weights are quantised; take a release in bfloat16, or dequantise them first")
-    }
-    let blueprint = try architecture.blueprint(config)
+    let quantisation = try config.quantisation()
+    var blueprint = try architecture.blueprint(config)
+    blueprint.quantisation = quantisation
     let unread = config.unreadKeys
     if isStrict, !unread.isEmpty { throw .unread(keys: unread) }
     guard blueprint.isCountable else {

@@ -32,6 +32,8 @@ public struct Blueprint: Sendable {
   public var silencedTokens: [Int] = []
   /// What flows past blocks, in the order in which it is mixed in.
   public var skips: [BlockSkip] = []
+  /// How Hugging Face's files store matrices that are no plain numbers.
+  public var quantisation: Quantisation?
   /// Whether the sums between the layers are kept in float32 whatever the model's precision.
   public var keepsResidualFloat32 = false
 

@@ -88,8 +88,12 @@ private struct MappedSides {
         "\(skipped.count) tensors that are no part of the model or hold no learned values are only in "
           + "Hugging Face's files; not compared.")
     }
+    let source = try SourceTensors(weights, model.blueprint.quantisation)
+    if source.isQuantised {
+      notes.append("Quantised weights are compared as the numbers that an import makes of them.")
+    }
     let left = Set(skipped)
-    huggingFace = TensorSet(weights).renamed { left.contains($0) ? nil : $0 }
+    huggingFace = TensorSet(source) { stored[$0]?.dtype }.renamed { left.contains($0) ? nil : $0 }
     megatron = TensorSet(stored.tensors + checkpoint.unmapped(unused))
     self.notes = notes
   }

@@ -13,6 +13,12 @@ public enum ConversionError: Error, Sendable {
   case mixedTypes(tensors: [String], types: [DType])
   /// A tensor that Hugging Face has not because all its values are one, and they no longer are.
   case notConstant(key: String, folder: String)
+  /// Codes and scales that do not belong together.
+  case badQuantisation(tensor: String, folder: String, reason: String)
+  /// Quantised weights, and no word what to make of them.
+  case quantised(folder: String, method: String)
+  /// Quantised weights, which do not come back as they were.
+  case noWayBack(folder: String, method: String)
   case notConvertible(tensor: String, from: DType, to: DType)
   case notDivisible(what: String, size: Int, by: Int, option: String)
   case missingConfiguration(folder: String)
@@ -50,6 +56,15 @@ extension ConversionError: CustomStringConvertible {
     case .notConstant(let key, let folder):
       "\(folder): \(key) was changed by training, but the model's class has no tensor for it: it takes "
         + "every value to be the same constant. An export would lose it; --not-strict exports without."
+    case .badQuantisation(let tensor, let folder, let reason):
+      "\(folder): \(tensor): \(reason). Check that all files belong to this model, and that "
+        + "quantization_config in config.json describes them."
+    case .quantised(let folder, let method):
+      "\(folder) holds weights quantised by the method \(method), and a Megatron checkpoint holds "
+        + "plain numbers. Say of what type with --torch-dtype bfloat16, float16 or float32."
+    case .noWayBack(let folder, let method):
+      "\(folder) holds weights quantised by the method \(method), which come back as plain numbers and "
+        + "not byte for byte. Import it with --torch-dtype, then use `convert compare`."
     case .notConvertible(let tensor, let from, let to):
       "\(tensor) is \(from.rawValue), which cannot be converted to \(to.rawValue)."
     case .notDivisible(let what, let size, let by, let option):

@@ -25,7 +25,7 @@ public struct ExportPlan: Sendable {
     let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
     let stored = try StoredTensors(
       model.blueprint, checkpoint, besides: carried.union(copies), isStrict: options.isStrict)
-    var builder = ExportBuilder(
+    var builder = try ExportBuilder(
       model: model, stored: stored, kept: kept, besides: model.blueprint.buffers.union(copies),
       dtype: options.dtype, isStrict: options.isStrict)
     self.model = model
@@ -43,13 +43,20 @@ private struct ExportBuilder {
   let besides: Set<String>
   let dtype: DType?
   let isStrict: Bool
+  /// The model's own weights.
+  private let source: SourceTensors?
+  /// Whether the model's own files hold quantised weights, or would if they were here.
+  private let isQuantised: Bool
   private(set) var notes: [String] = []
 
   init(
     model: HuggingFaceModel, stored: StoredTensors, kept: SourceRecord?, besides: Set<String>,
     dtype: DType?, isStrict: Bool
-  ) {
+  ) throws {
     self.model = model
+    let quantisation = model.blueprint.quantisation
+    source = try model.weights.map { try SourceTensors($0, quantisation) }
+    isQuantised = source?.isQuantised ?? (quantisation != nil)
     self.stored = stored
     self.kept = kept
     self.besides = besides
@@ -61,9 +68,10 @@ private struct ExportBuilder {
     var transfer = Transfer()
     let record = try template()
     for file in record.files { try add(file, to: &transfer) }
-    for name in model.sideFiles {
+    for name in model.sideFiles where !isQuantised || name != "config.json" {
       transfer.copies.append((path: name, from: "\(model.folder)/\(name)"))
     }
+    if isQuantised { transfer.before.append((path: "config.json", bytes: plainConfiguration)) }
     if let index = record.index {
       transfer.after.append((path: ShardedFolder.indexName, bytes: index))
     }
@@ -72,17 +80,21 @@ private struct ExportBuilder {
 
   /// The files to write: the model's own, those the checkpoint remembers, or new ones.
   private mutating func template() throws -> SourceRecord {
-    if let weights = model.weights {
+    if let weights = model.weights, !isQuantised {
       let record = SourceRecord(weights)
       let coverage = coverage(of: record)
       if coverage.isComplete, canGiveAll(record) { return try retyped(record) }
       if isStrict, !coverage.isComplete {
         throw ConversionError.coverage(coverage, in: model.folder)
       }
-    } else if let kept, coverage(of: kept).isComplete, canGiveAll(kept) {
+    } else if let kept, !kept.files.isEmpty, coverage(of: kept).isComplete, canGiveAll(kept) {
       return try retyped(kept)
     }
-    if model.weights != nil || kept != nil {
+    if isQuantised {
+      notes.append(
+        "The model's own files are quantised; written are plain tensors in new files, and a "
+          + "config.json without quantization_config.")
+    } else if model.weights != nil || kept != nil {
       notes.append("The tensors are not those of the model's own files; written into new files.")
     }
     return try planned()
@@ -163,6 +175,13 @@ private struct ExportBuilder {
     return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
   }
 
+  /// The model's config.json as it is true of plain tensors.
+  private var plainConfiguration: [UInt8] {
+    var configuration = model.configuration
+    configuration["quantization_config"] = nil
+    return JSON.object(configuration).serializedBytes(.indented(2)) + [UInt8(ascii: "\n")]
+  }
+
   /// New files of at most 5 GB, in the order of the forward pass, then what Megatron does not hold.
   private func planned() throws -> SourceRecord {
     let main = mainType
@@ -174,7 +193,8 @@ private struct ExportBuilder {
         name: name, dtype: retyped(configured, keeping: isFloat32(name)),
         shape: origin?.shape ?? [])
     }
-    let others = (kept?.carried?.header.tensors.map(\.name) ?? []) + (model.weights?.names ?? [])
+    let others =
+      (kept?.carried?.header.tensors.map(\.name) ?? []) + (source?.names ?? [])
     for name in others.uniqued() where stored.origins[name] == nil {
       guard let entry = elsewhere(name)?.entry else { continue }
       given.append(

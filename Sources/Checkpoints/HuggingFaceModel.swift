@@ -92,4 +92,14 @@ public struct HuggingFaceModel: Sendable {
     ]
     return endings.contains { name.hasSuffix($0) }
   }
+
+  /// Refuses a model whose weights cannot come back as they are stored.
+  ///
+  /// - Throws: `ConversionError.noWayBack`.
+  public func requireWayBack() throws {
+    guard let weights, let quantisation = blueprint.quantisation,
+      try SourceTensors(weights, quantisation).isQuantised
+    else { return }
+    throw ConversionError.noWayBack(folder: folder, method: quantisation.method)
+  }
 }

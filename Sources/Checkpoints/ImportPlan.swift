@@ -36,9 +36,14 @@ public struct ImportPlan: Sendable {
     guard let weights = model.weights else {
       throw ConversionError.noWeights(folder: model.folder)
     }
-    let source = try SourceCoverage(model, weights, isStrict: options.isStrict)
+    let tensors = try SourceTensors(weights, model.blueprint.quantisation)
+    if tensors.isQuantised, options.dtype == nil {
+      throw ConversionError.quantised(
+        folder: model.folder, method: model.blueprint.quantisation?.method ?? "")
+    }
+    let source = try SourceCoverage(model, tensors, isStrict: options.isStrict)
     var builder = ImportBuilder(
-      weights: weights, blueprint: source.blueprint, options: options, absent: source.absent)
+      weights: tensors, blueprint: source.blueprint, options: options, absent: source.absent)
     try builder.addTensors()
     try builder.addExtraStates()
     self.model = model
@@ -52,7 +57,7 @@ public struct ImportPlan: Sendable {
 
 /// Lays out the checkpoint of an import.
 private struct ImportBuilder {
-  let weights: ShardedFolder
+  let weights: SourceTensors
   let blueprint: Blueprint
   let options: ConversionOptions
   /// Tensors that a lenient import does without.
@@ -82,7 +87,7 @@ private struct ImportBuilder {
   private lazy var filledType = mainSourceType
 
   init(
-    weights: ShardedFolder, blueprint: Blueprint, options: ConversionOptions, absent: Set<String>
+    weights: SourceTensors, blueprint: Blueprint, options: ConversionOptions, absent: Set<String>
   ) {
     self.weights = weights
     self.blueprint = blueprint
@@ -144,7 +149,10 @@ private struct ImportBuilder {
 
   private mutating func sourceType(_ slot: Slot) throws -> DType {
     if slot.parts.isEmpty { return filledType }
-    let types = slot.parts.compactMap { weights[$0.name]?.dtype }
+    let parts = slot.parts.compactMap { weights[$0.name] }
+    let types = parts.map(\.dtype)
+    // Beside numbers that are computed in float32, plain ones are widened.
+    if parts.contains(where: \.isQuantised), types.allSatisfy(\.isFloat) { return .float32 }
     guard let first = types.first, types.allSatisfy({ $0 == first }) else {
       throw ConversionError.mixedTypes(tensors: slot.parts.map(\.name), types: types)
     }
@@ -157,7 +165,7 @@ private struct ImportBuilder {
   ) throws {
     guard slot.shift != 0 else { return }
     let shift = Shift(amount: slot.shift, source: source, stored: target)
-    for part in slot.parts where try !shift.isUndone(of: weights.runs(of: part.name)) {
+    for part in slot.parts where try !shift.isUndone(of: weights.runs(of: part.name, as: source)) {
       inexact.append(part.name)
     }
   }
@@ -215,19 +223,22 @@ private struct ImportBuilder {
       transfer.blocks.append(
         .init(file: fileIndex[object.file] ?? 0, offset: object.offset, bytes: object.bytes))
     }
+    var sources: [Int: PackedSource] = [:]
     for (chunk, item) in zip(chunks, layout.items) {
-      let slot = slots[chunk.slot].slot
-      let source = PackedSource(weights: weights, slot: slot, dtype: chunk.source)
+      let source =
+        sources[chunk.slot] ?? PackedSource(weights, slots[chunk.slot].slot, chunk.source)
+      sources[chunk.slot] = source
       let shard = chunk.shard
       transfer.tasks.append(
         .init(
           name: chunk.key, file: fileIndex[item.file] ?? 0, offset: item.offset,
           count: shard.sizes.count, source: chunk.source, target: chunk.target,
-          archive: shard.sizes, work: slot.work
+          archive: shard.sizes, work: source.work
         ) { try source.runs(rows: shard.rows, columns: shard.columns) })
     }
     let files = MegatronRunFiles(
-      model: model, blueprint: blueprint, options: options, dtype: mainType)
+      model: model, blueprint: blueprint, options: options, dtype: mainType,
+      remembersFiles: !weights.isQuantised)
     try files.add(to: &transfer, folder: folder, carried: carried)
     transfer.after.append((path: "\(folder)/.metadata", bytes: layout.encodedMetadata()))
     try files.addPointers(to: &transfer, folder: folder)
@@ -237,8 +248,8 @@ private struct ImportBuilder {
   /// The type of most of the source.
   private var mainSourceType: DType {
     var elements: [DType: Int] = [:]
-    for location in weights.tensors.values where location.entry.dtype.isFloat {
-      elements[location.entry.dtype, default: 0] += location.entry.shape.count
+    for tensor in weights.names.lazy.compactMap({ weights[$0] }) where tensor.dtype.isFloat {
+      elements[tensor.dtype, default: 0] += tensor.shape.count
     }
     return elements.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
       ?? .bfloat16
@@ -249,28 +260,6 @@ private struct ImportBuilder {
     var bytes: [DType: Int] = [:]
     for chunk in chunks { bytes[chunk.target, default: 0] += chunk.shard.sizes.count }
     return bytes.max { $0.value < $1.value }?.key ?? .bfloat16
-  }
-}
-
-/// The packed rows of a slot, out of a Hugging Face folder.
-struct PackedSource: Sendable {
-  let weights: ShardedFolder
-  let slot: Slot
-  let dtype: DType
-
-  /// The bytes of a range of packed rows, zeros behind the last (a padded vocabulary).
-  func runs(rows: Range<Int>, columns: Range<Int>?) throws -> ByteRuns {
-    let rowBytes = slot.rowWidth * dtype.byteWidth
-    let filled = rows.clamped(to: 0..<slot.rows)
-    var packed = try slot.layout.pack(rows: filled, rowBytes: rowBytes, dtype: dtype) {
-      part throws(SafeTensorsError) in try weights.runs(of: slot.parts[part].name)
-    }
-    packed = packed.shifted(by: slot.shift, dtype: dtype)
-    packed.append(.zeros((rows.count - filled.count) * rowBytes))
-    guard let columns else { return packed }
-    let width = dtype.byteWidth
-    return packed.columns(
-      columns.lowerBound * width..<columns.upperBound * width, rowBytes: rowBytes)
   }
 }
 

@@ -146,6 +146,7 @@ extension Inspection {
     add("layers", "layers", .integer(frame.depth))
     add("width", "width", .integer(frame.width))
     add("vocabulary", "vocabulary", .integer(frame.vocabulary))
+    add("quantised", "quantisation", blueprint.quantisation.map { .string($0.method) })
     add("context", "context", frame.positions.map { .integer($0) })
     add("output tied to embedding", "tied", .bool(frame.isTied))
   }

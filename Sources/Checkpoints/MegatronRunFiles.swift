@@ -11,6 +11,8 @@ struct MegatronRunFiles {
   let options: ConversionOptions
   /// The type of most of the weights.
   let dtype: DType
+  /// Whether the source's files can be made again, so that it pays to remember them.
+  let remembersFiles: Bool
 
   /// Adds everything but the metadata and the pointers.
   ///
@@ -25,8 +27,9 @@ struct MegatronRunFiles {
       (path: "\(folder)/run_config.yaml", bytes: Array(try runConfig().dumped().utf8)))
     guard let weights = model.weights else { return }
     let record = "\(folder)/\(SourceRecord.folder)"
+    let files = remembersFiles ? SourceRecord(weights) : SourceRecord(files: [], index: nil)
     transfer.before.append(
-      (path: "\(record)/\(SourceRecord.layoutName)", bytes: SourceRecord(weights).encoded()))
+      (path: "\(record)/\(SourceRecord.layoutName)", bytes: files.encoded()))
     try addCarried(carried, weights, to: &transfer, path: "\(record)/\(SourceRecord.carriedName)")
   }
 

@@ -14,9 +14,9 @@ struct SourceCoverage {
   let notes: [String]
 
   /// - Throws: `ConversionError.coverage` with every disagreement, `.unequalDuplicate`.
-  init(_ model: HuggingFaceModel, _ weights: ShardedFolder, isStrict: Bool) throws {
+  init(_ model: HuggingFaceModel, _ weights: SourceTensors, isStrict: Bool) throws {
     var blueprint = model.blueprint
-    var notes: [String] = []
+    var notes = weights.notes
     if let note = Self.dropAbsentPredictors(&blueprint, weights) { notes.append(note) }
     var coverage = Coverage()
     var known: Set<String> = []
@@ -35,7 +35,7 @@ struct SourceCoverage {
     where weights[name] != nil && weights[original] != nil && known.insert(name).inserted {
       try Self.requireEqual(name, original, weights)
     }
-    let copies = try PredictorCopies(blueprint, weights)
+    let copies = try PredictorCopies(blueprint, weights.weights)
     known.formUnion(copies.equal)
     coverage.wrongShape += copies.wrongShape
     notes += copies.notes
@@ -64,11 +64,12 @@ struct SourceCoverage {
     self.blueprint = blueprint
     self.notes = notes
     carried = weights.names.filter { !known.contains($0) || absent.contains($0) }
+      .flatMap(weights.storedNames)
   }
 
   /// Leaves out predictors that the folder has nothing of; says so if its configuration names them.
   private static func dropAbsentPredictors(
-    _ blueprint: inout Blueprint, _ weights: ShardedFolder
+    _ blueprint: inout Blueprint, _ weights: SourceTensors
   ) -> String? {
     let predicted = blueprint.slots.filter(\.isPredictor).flatMap(\.slot.parts)
     guard !predicted.isEmpty, predicted.allSatisfy({ weights[$0.name] == nil }) else { return nil }
@@ -96,11 +97,11 @@ struct SourceCoverage {
 
   /// A tensor stored twice must be the same twice: else the configuration lies.
   private static func requireEqual(
-    _ name: String, _ original: String, _ weights: ShardedFolder
+    _ name: String, _ original: String, _ weights: SourceTensors
   ) throws {
-    guard try weights.areEqual(name, original) else {
+    guard try weights.weights.areEqual(name, original) else {
       throw ConversionError.unequalDuplicate(
-        tensor: name, original: original, file: weights.path)
+        tensor: name, original: original, file: weights.weights.path)
     }
   }
 }

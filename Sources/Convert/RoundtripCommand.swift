@@ -42,6 +42,7 @@ struct RoundtripCommand: ParsableCommand, ReportsJSON {
     try layout.requireWritable()
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
+    try source.requireWayBack()
     var options = ConversionOptions()
     options.isStrict = !tensors.isLenient
     options.sizes = layout.sizes

@@ -26,6 +26,10 @@ public final class ByteBuffer {
   /// and it is paid once for 16 pages.
   private static let longRun = 16 * 1024
 
+  /// Of evenly spaced pieces those at least this long are read by position, so that the memory the
+  /// system counts for the process does not grow with the file.
+  private static let longPiece = 256
+
   /// Fills the buffer from `position` on with the whole list.
   ///
   /// - Throws: `FileError` if a run lies outside its file or cannot be read.
@@ -67,6 +71,16 @@ public final class ByteBuffer {
       try file.read(run.offset..<run.offset + run.length, into: target)
       return
     }
+    if run.count > 1, run.length >= Self.longPiece, run.stride >= run.length {
+      for piece in 0..<run.count {
+        let start = run.offset + piece * run.stride
+        try file.read(
+          start..<start + run.length,
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: target[piece * run.length..<(piece + 1) * run.length]))
+      }
+      return
+    }
     let span = (run.count - 1) * run.stride + run.length
     let source = try file.mapped(run.offset..<run.offset + span)
     guard var into = target.baseAddress, var from = source.baseAddress else { return }
@@ -96,6 +110,11 @@ public final class ByteBuffer {
       let element = from.loadUnaligned(fromByteOffset: index * run.stride, as: Element.self)
       into.storeBytes(of: element, toByteOffset: index * width, as: Element.self)
     }
+  }
+
+  /// Copies a range of another buffer to the start of this one.
+  public func copy(_ range: Range<Int>, of other: ByteBuffer) {
+    memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: other.memory[range]))
   }
 
   /// Writes the range `range` of the buffer at `offset` of a file.

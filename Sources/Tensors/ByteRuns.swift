@@ -192,6 +192,12 @@ public struct ByteRuns: Sendable {
     return result
   }
 
+  /// The run with a byte of the concatenation, and where that run starts.
+  func run(holding position: Int) -> (run: ByteRun, start: Int) {
+    let index = firstRun(holding: position)
+    return (runs[index], starts[index])
+  }
+
   private func firstRun(holding position: Int) -> Int {
     var low = 0
     var high = starts.count

@@ -8,6 +8,8 @@ protocol ComputedBytes: AnyObject, Sendable {
   var rowBytes: Int { get }
   /// Whether a large buffer is filled in much less time than many small ones.
   var prefersStrips: Bool { get }
+  /// How many rows from one on are best made in one go or in a few equal ones.
+  func rowsTogether(_ row: Int, atMost: Int) -> Int
 
   /// Makes the same stretch of several rows: `target` has room for exactly that.
   ///
@@ -35,6 +37,7 @@ struct RowSteps {
 
 extension ComputedBytes {
   var prefersStrips: Bool { false }
+  func rowsTogether(_ row: Int, atMost: Int) -> Int { atMost }
 
   /// Makes the values of a run: whole rows together, what is cut off of rows by itself.
   func fill(
@@ -82,9 +85,38 @@ extension ByteRuns {
   }
 
   /// Whether a large buffer is filled in much less time than many small ones.
-  public var prefersStrips: Bool {
-    runs.contains {
-      if case .computed(let values) = $0.origin { values.prefersStrips } else { false }
-    }
+  public var prefersStrips: Bool { runs.contains(where: \.prefersStrips) }
+
+  /// How many bytes from `position` on to ask for at a time: at most `limit`, unless that is less than
+  /// one row of what prefers strips.
+  public func strip(from position: Int, limit: Int) -> Int {
+    guard position + limit < byteCount else { return byteCount - position }
+    let (run, start) = self.run(holding: position + limit)
+    guard case .computed(let values) = run.origin, values.prefersStrips else { return limit }
+    guard start <= position else { return start - position }
+    return values.strip(of: run, from: position - start, limit: limit)
+  }
+}
+
+extension ByteRun {
+  fileprivate var prefersStrips: Bool {
+    if case .computed(let values) = origin { values.prefersStrips } else { false }
+  }
+}
+
+extension ComputedBytes {
+  /// How many bytes of a run to make at a time: whole rows, and no few that are left over.
+  fileprivate func strip(of run: ByteRun, from position: Int, limit: Int) -> Int {
+    let row = run.count > 1 ? run.length : rowBytes
+    let inside = (run.count > 1 ? position : run.offset + position) % row
+    // What is left of a row that was cut comes alone.
+    if inside > 0 { return min(row - inside, limit) }
+    let most = limit / row
+    guard most > 0 else { return limit }
+    let left =
+      run.count > 1
+      ? run.count - position / row : rowsTogether((run.offset + position) / row, atMost: most)
+    let strips = (left + most - 1) / most
+    return (left + strips - 1) / strips * row
   }
 }

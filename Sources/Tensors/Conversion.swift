@@ -9,51 +9,60 @@ extension ByteBuffer {
     _ count: Int, from source: DType, to target: DType, at first: Int = 0,
     into destination: ByteBuffer
   ) {
-    precondition(source.isFloat && target.isFloat)
-    precondition(first >= 0 && (first + count) * source.byteWidth <= capacity)
     precondition(count * target.byteWidth <= destination.capacity)
+    convert(first..<first + count, from: source, to: target, into: destination.memory)
+  }
+
+  /// Converts a range of elements into raw memory.
+  func convert(
+    _ range: Range<Int>, from source: DType, to target: DType,
+    into result: UnsafeMutableRawBufferPointer
+  ) {
+    precondition(source.isFloat && target.isFloat)
+    precondition(range.lowerBound >= 0 && range.upperBound * source.byteWidth <= capacity)
+    precondition(range.count * target.byteWidth <= result.count)
     switch source {
     case .bfloat16:
-      convert(first..<first + count, to: target, into: destination) { (bits: UInt16) in
+      convert(range, to: target, into: result) { (bits: UInt16) in
         Double(Float(bitPattern: UInt32(bits) << 16))
       } narrow: { (bits: UInt16) in
         Float(bitPattern: UInt32(bits) << 16)
       }
     case .float16:
-      convert(first..<first + count, to: target, into: destination) { (value: Float16) in
+      convert(range, to: target, into: result) { (value: Float16) in
         Double(value)
       } narrow: { (value: Float16) in
         Float(value)
       }
     case .float32:
-      convert(first..<first + count, to: target, into: destination) { (value: Float) in
+      convert(range, to: target, into: result) { (value: Float) in
         Double(value)
       } narrow: { (value: Float) in
         value
       }
     default:
-      convertDoubles(first..<first + count, to: target, into: destination)
+      convertDoubles(range, to: target, into: result)
     }
   }
 
   private func convert<Source: BitwiseCopyable>(
-    _ range: Range<Int>, to target: DType, into destination: ByteBuffer,
+    _ range: Range<Int>, to target: DType, into memory: UnsafeMutableRawBufferPointer,
     widen: (Source) -> Double, narrow: (Source) -> Float
   ) {
     let source = elements(range, as: Source.self)
     let count = range.count
     switch target {
     case .bfloat16:
-      let result = destination.memory.assumingMemoryBound(to: UInt16.self)
+      let result = memory.assumingMemoryBound(to: UInt16.self)
       for index in 0..<count { result[index] = bfloat16Bits(narrow(source[index])) }
     case .float16:
-      let result = destination.memory.assumingMemoryBound(to: Float16.self)
+      let result = memory.assumingMemoryBound(to: Float16.self)
       for index in 0..<count { result[index] = Float16(narrow(source[index])) }
     case .float32:
-      let result = destination.memory.assumingMemoryBound(to: Float.self)
+      let result = memory.assumingMemoryBound(to: Float.self)
       for index in 0..<count { result[index] = narrow(source[index]) }
     default:
-      let result = destination.memory.assumingMemoryBound(to: Double.self)
+      let result = memory.assumingMemoryBound(to: Double.self)
       for index in 0..<count { result[index] = widen(source[index]) }
     }
   }
@@ -66,22 +75,22 @@ extension ByteBuffer {
   }
 
   private func convertDoubles(
-    _ range: Range<Int>, to target: DType, into destination: ByteBuffer
+    _ range: Range<Int>, to target: DType, into memory: UnsafeMutableRawBufferPointer
   ) {
     let source = elements(range, as: Double.self)
     let count = range.count
     switch target {
     case .bfloat16:
-      let result = destination.memory.assumingMemoryBound(to: UInt16.self)
+      let result = memory.assumingMemoryBound(to: UInt16.self)
       for index in 0..<count { result[index] = bfloat16Bits(oddRounded(source[index])) }
     case .float16:
-      let result = destination.memory.assumingMemoryBound(to: Float16.self)
+      let result = memory.assumingMemoryBound(to: Float16.self)
       for index in 0..<count { result[index] = Float16(source[index]) }
     case .float32:
-      let result = destination.memory.assumingMemoryBound(to: Float.self)
+      let result = memory.assumingMemoryBound(to: Float.self)
       for index in 0..<count { result[index] = Float(source[index]) }
     default:
-      let result = destination.memory.assumingMemoryBound(to: Double.self)
+      let result = memory.assumingMemoryBound(to: Double.self)
       for index in 0..<count { result[index] = source[index] }
     }
   }

@@ -24,6 +24,12 @@ final class TransposedBytes: ComputedBytes {
     precondition(matrices * height * width * elementSize == source.byteCount)
   }
 
+  /// All that is left of the matrix, and as many whole ones as there is room for.
+  func rowsTogether(_ row: Int, atMost: Int) -> Int {
+    let left = width - row % width
+    return left + max(0, atMost - left) / width * width
+  }
+
   func fill(
     _ target: UnsafeMutableRawBufferPointer, _ rows: RowSteps, columns: Range<Int>,
     scratch: ByteBuffer
@@ -48,13 +54,17 @@ final class TransposedBytes: ComputedBytes {
     _ scratch: ByteBuffer
   ) throws(FileError) {
     let sourceRow = width * elementSize
-    // Tiles with at least eight lines: what turning is fast at.
+    // Tiles with at least eight lines, and so many eights: what turning is fast at.
     let widest = max(1, scratch.capacity / (8 * elementSize * strip.step))
     for left in stride(from: 0, to: strip.count, by: widest) {
       let part = strip.part(left..<min(strip.count, left + widest))
       let span = (part.count - 1) * part.step + 1
-      let highest = max(1, scratch.capacity / (span * elementSize))
-      let bytes = part.first * elementSize..<(part.first + span) * elementSize
+      // Reading all of a row costs less than a call for every third of one.
+      let isWhole = 3 * span >= width && 8 * sourceRow <= scratch.capacity
+      let taken = isWhole ? 0..<width : part.first..<part.first + span
+      let most = scratch.capacity / (taken.count * elementSize)
+      let highest = most < 8 ? max(1, most) : most & ~7
+      let bytes = taken.lowerBound * elementSize..<taken.upperBound * elementSize
       for top in stride(from: lines.lowerBound, to: lines.upperBound, by: highest) {
         let count = min(highest, lines.upperBound - top)
         let start = (matrix * height + top) * sourceRow
@@ -62,7 +72,9 @@ final class TransposedBytes: ComputedBytes {
         try scratch.fill(tile.columns(bytes, rowBytes: sourceRow))
         let first = (left * lines.count + top - lines.lowerBound) * elementSize
         Turning(
-          source: UnsafeRawBufferPointer(scratch.memory), sourceRow: span, step: part.step,
+          source: UnsafeRawBufferPointer(
+            rebasing: scratch.memory[((part.first - taken.lowerBound) * elementSize)...]),
+          sourceRow: taken.count, step: part.step,
           target: UnsafeMutableRawBufferPointer(rebasing: target[first...]),
           targetRow: lines.count, rows: count, columns: part.count
         ).turn(elementSize: elementSize)

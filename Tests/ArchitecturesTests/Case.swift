@@ -6,7 +6,7 @@ import SafeTensors
 import Support
 import Testing
 
-/// A small checkpoint of another program whose architecture is registered.
+/// A small checkpoint of another program.
 struct Case: CustomTestStringConvertible, Sendable {
   /// `hf/NAME` or `bridge/NAME`.
   var path: String
@@ -33,12 +33,7 @@ struct Case: CustomTestStringConvertible, Sendable {
   static let bridge = all(in: "bridge")
 
   private static func all(in folder: String) -> [Case] {
-    Support.names(in: folder).map { Case(path: "\(folder)/\($0)") }.filter { item in
-      guard let names = try? item.configuration()["architectures"]?.array,
-        let name = names.first?.string
-      else { return false }
-      return Registry.architecture(named: name) != nil
-    }
+    Support.names(in: folder).map { Case(path: "\(folder)/\($0)") }
   }
 }
 

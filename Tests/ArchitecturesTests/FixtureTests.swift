@@ -8,11 +8,6 @@ import Testing
 
 /// The cases themselves: none is left out in silence, and the copies in the repository are true.
 struct FixtureTests {
-  /// Classes of cases that no family answers to yet.
-  static let pending: Set<String> = [
-    "JAISLMHeadModel", "Llama4ForCausalLM", "OlmoForCausalLM",
-  ]
-
   static let cases = ["hf", "bridge"].flatMap { folder in
     Support.names(in: folder).map { "\(folder)/\($0)" }
   }
@@ -20,7 +15,7 @@ struct FixtureTests {
   @Test(arguments: cases) func everyCaseIsOfARegisteredClass(_ path: String) throws {
     let configuration = try readObject(Support.data(path + "/hf/config.json"))
     let name = try #require(configuration["architectures"]?.array?.first?.string)
-    #expect(Registry.architecture(named: name) != nil || Self.pending.contains(name), "\(name)")
+    #expect(Registry.architecture(named: name) != nil, "\(name)")
   }
 
   @Test func theRepositoryHasEveryCase() {

@@ -143,6 +143,28 @@ struct RefusalTests {
     }
   }
 
+  @Test(arguments: ["gptq", "awq", "bitsandbytes", "compressed-tensors", ""])
+  func quantisationThatCannotBeUndoneIsRefusedByName(_ method: String) throws {
+    let settings = JSONObject(["quant_method": .string(method), "bits": .integer(4)])
+    let found = try error("llama_3.1_8b", ["quantization_config": .object(settings)])
+    guard case .unsupported("quantization_config.quant_method", "\"\(method)\"", _) = found else {
+      Issue.record("\(String(describing: found))")
+      return
+    }
+  }
+
+  @Test func eightBitsOfAnotherFormatAreRefused() throws {
+    let settings = JSONObject([
+      "quant_method": .string("fp8"), "fmt": .string("e5m2"),
+      "weight_block_size": .array([.integer(128), .integer(128)]),
+    ])
+    let found = try error("deepseek_v3", ["quantization_config": .object(settings)])
+    guard case .unsupported("quantization_config.fmt", _, _) = found else {
+      Issue.record("\(String(describing: found))")
+      return
+    }
+  }
+
   @Test func aMissingSizeIsNamed() throws {
     #expect(
       try error("llama_3.1_8b", ["hidden_size": nil]) == .missing(key: "hidden_size"))

@@ -65,13 +65,8 @@ struct TableTests {
       try lines.joined(separator: "\n").write(to: Self.file, atomically: true, encoding: .utf8)
       return
     }
-    // While families are still to come, the table may lag behind them.
-    withKnownIssue(isIntermittent: true) {
-      #expect(found == expected, "run scripts/write-table")
-      #expect(expected.filter { $0.hasSuffix(" ? |") } == [], "nothing is said of Megatron-Core")
-    } when: {
-      !FixtureTests.pending.isEmpty
-    }
+    #expect(found == expected, "run scripts/write-table")
+    #expect(expected.filter { $0.hasSuffix(" ? |") } == [], "nothing is said of Megatron-Core")
   }
 
   @Test(arguments: Support.names(in: "bridge"))

@@ -54,6 +54,39 @@ import Testing
     }
   }
 
+  @Test(arguments: [50, 64, 200, 777, 4000])
+  func stripsFollowTheRowsAndLeaveNothingOut(_ limit: Int) throws {
+    let bytes = numbers(3 * 16 * 20 * 2)
+    try Support.withTemporaryFolder { folder in
+      let file = try inputFile(bytes, in: folder)
+      let plain = ByteRuns(ByteRun(file: file, offset: 0, length: bytes.count))
+      // Rows of 32 bytes, 20 in each of three matrices.
+      let turned = plain.transposed(matrices: 3, height: 16, elementSize: 2)
+      var list = plain.slice(0..<70)
+      list.append(turned.rows(first: 1, count: 30, stride: 2, rowBytes: 32))
+      list.append(turned.columns(8..<20, rowBytes: 32))
+      list.append(turned.slice(10..<1000))
+      list.append(.zeros(90))
+      for runs in [plain, turned, list] {
+        let whole = try runs.materialised()
+        var made: [UInt8] = []
+        while made.count < whole.count {
+          let length = runs.strip(from: made.count, limit: limit)
+          #expect(length > 0 && length <= limit)
+          made += try runs.slice(made.count..<made.count + length).materialised()
+        }
+        #expect(made == whole)
+      }
+      #expect(turned.prefersStrips && list.prefersStrips && !plain.prefersStrips)
+      // Four strips of five rows rather than three of six and one of two.
+      #expect(turned.strip(from: 0, limit: 200) == 160)
+      #expect(turned.strip(from: 15 * 32, limit: 200) == 160)
+      // All that is left of a matrix, and no part of the next.
+      #expect(turned.strip(from: 18 * 32, limit: 200) == 64)
+      #expect(turned.strip(from: 0, limit: 1400) == 40 * 32)
+    }
+  }
+
   @Test func rowsLargerThanTheScratchAlternate() throws {
     let rowBytes = ByteBuffer.scratchSize + 1000
     let bytes = numbers(6 * rowBytes)
