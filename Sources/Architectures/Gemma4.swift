@@ -4,14 +4,24 @@ import Blueprint
 ///
 /// Small models tell each block of the token by a table of its own, and their last blocks use the keys
 /// and values of earlier ones; others have experts beside the MLP. The sizes of heads that see all
-/// stand in `global_head_dim`, or as transformers 5 writes them in `per_layer_config`.
+/// stand in `global_head_dim`, or as transformers 5 writes them in `per_layer_config`. Released files
+/// hold towers for pictures and sound as well, which are passed by.
 /// Reference: transformers/models/gemma4/modeling_gemma4.py
 public enum Gemma4: Architecture {
-  public static let names = ["Gemma4ForCausalLM"]
-  public static let note = "Gemma 4 E2B, E4B, 26B-A4B, 31B, as text models"
+  public static let names = ["Gemma4ForCausalLM", "Gemma4ForConditionalGeneration"]
+  public static let note = "Gemma 4 E2B–31B; the language model, other towers are kept beside it"
   public static let origin = NameOrigin.bridge
 
   public static func blueprint(_ config: Config) throws(ConfigError) -> Blueprint {
+    guard config.has("text_config") else { return try text(config) }
+    return try config.languageModel(
+      names: ["model.": "model.language_model."],
+      bystanders: [
+        "model.vision_tower.", "model.audio_tower.", "model.embed_vision.", "model.embed_audio.",
+      ], isTied: true, text)
+  }
+
+  private static func text(_ config: Config) throws(ConfigError) -> Blueprint {
     let width = try config.size("hidden_size")
     let depth = try config.depth()
     let eps = try config.positive("rms_norm_eps", default: 1e-6)
@@ -75,57 +85,36 @@ public enum Gemma4: Architecture {
     _ config: Config, width: Int, eps: Double, _ slides: [Bool]
   ) throws(ConfigError) -> [Attention] {
     let (heads, groups, headSize) = try config.heads(
-      width: width, groupsDefault: 4, headSizeDefault: 256)
+      width: width, headsDefault: 8, groupsDefault: 4, headSizeDefault: 256)
     let isShared: Bool = try config("attention_k_eq_v", default: false)
-    let wide = try wideHeads(config, slides, groups: groups, isShared: isShared)
-    guard heads % wide.groups == 0 else {
-      throw .contradiction("\(heads) heads are not a multiple of \(wide.groups) global key heads")
-    }
-    let rotaries = try config.rotaries(
-      headSize: wide.headSize, slidingHeadSize: headSize, positions: 131_072)
+    let wideSize = try config.size("global_head_dim", default: 512, limit: 1 << 14)
+    let stated = try config.optionalSize("num_global_key_value_heads", limit: 1 << 14)
+    let wideGroups = (isShared ? stated : nil) ?? groups
+    let window = try config.window(default: 512)
     let bias: Bool = try config("attention_bias", default: false)
-    func attention(_ groups: Int, _ headSize: Int, _ rotary: Rotary) -> Attention {
+    var attentions: [Attention] = []
+    for (index, isSliding) in slides.enumerated() {
+      let own = try config.layerHeads(
+        index, heads: heads, groups: isSliding ? groups : wideGroups,
+        headSize: isSliding ? headSize : wideSize)
+      let rotaries = try config.rotaries(headSize: own.headSize, positions: 131_072)
       var attention = Attention(
-        width, heads: heads, groups: groups, headSize: headSize, rotary: rotary, inputBias: bias,
-        outputBias: bias)
+        width, heads: heads, groups: own.groups, headSize: own.headSize,
+        rotary: isSliding ? rotaries.sliding : rotaries.full, inputBias: bias, outputBias: bias)
       attention.headNorms = HeadNorms(eps: eps)
       attention.valueEps = eps
       attention.scale = 1
-      return attention
+      if isSliding {
+        attention.window = window
+      } else {
+        if isShared { attention.keySource = .sameProjection }
+        if !config.has("rope_parameters") { attention.rotary?.pairs = own.headSize / 8 }
+      }
+      attentions.append(attention)
     }
-    var full = attention(wide.groups, wide.headSize, rotaries.full)
-    if isShared { full.keySource = .sameProjection }
-    if !config.has("rope_parameters") { full.rotary?.pairs = wide.headSize / 8 }
-    let sliding = attention(groups, headSize, rotaries.sliding)
-      .windowed(try config.window(default: 512))
     let reusing: Int = try config("num_kv_shared_layers", default: 0)
     try config.check("num_kv_shared_layers", reusing, in: 0...slides.count - 1)
-    return try slides.map { $0 ? sliding : full }.reusingKeys(last: reusing)
-  }
-
-  /// The heads of layers that see all.
-  private static func wideHeads(
-    _ config: Config, _ slides: [Bool], groups: Int, isShared: Bool
-  ) throws(ConfigError) -> (groups: Int, headSize: Int) {
-    let size = try config.size("global_head_dim", default: 512, limit: 1 << 14)
-    let own = try config.optionalSize("num_global_key_value_heads", limit: 1 << 14)
-    let stated = (groups: (isShared ? own : nil) ?? groups, headSize: size)
-    guard let layers = try config.object("per_layer_config") else { return stated }
-    var found: [Int: (groups: Int, headSize: Int)] = [:]
-    for index in slides.indices where !slides[index] {
-      guard let layer = try layers.object("\(index)") else { continue }
-      found[index] = (
-        try layer.size("num_key_value_heads", default: groups, limit: 1 << 14),
-        try layer.size("head_dim", limit: 1 << 14)
-      )
-    }
-    let all = found.values
-    guard let first = all.first, all.count == slides.count(where: { !$0 }),
-      all.allSatisfy({ $0 == first })
-    else {
-      throw .contradiction("per_layer_config does not give all layers that see all the same heads")
-    }
-    return first
+    return try attentions.reusingKeys(last: reusing)
   }
 
   private static func experts(

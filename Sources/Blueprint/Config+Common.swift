@@ -3,16 +3,17 @@ extension Config {
   ///
   /// - Parameters:
   ///   - isTied: the family's default of `tie_word_embeddings`.
+  ///   - vocabulary: the family's default of `vocab_size`, where files leave it out.
   ///   - depth: the number of blocks where the family finds it elsewhere.
   ///   - deviation: the family's default of `initializer_range`.
   public func frame(
-    isTied: Bool = false, depth: Int? = nil, width: Int? = nil, deviation: Double = 0.02,
-    names: Frame.Names = .init()
+    isTied: Bool = false, vocabulary: Int? = nil, depth: Int? = nil, width: Int? = nil,
+    deviation: Double = 0.02, names: Frame.Names = .init()
   ) throws(ConfigError) -> Frame {
     let width = if let width { width } else { try size("hidden_size") }
     let depth = if let depth { depth } else { try self.depth() }
     return Frame(
-      vocabulary: try size("vocab_size"), width: width, depth: depth,
+      vocabulary: try size("vocab_size", default: vocabulary), width: width, depth: depth,
       isTied: try self("tie_word_embeddings", default: isTied),
       positions: try optionalSize("max_position_embeddings", limit: 1 << 32),
       initialDeviation: try self("initializer_range", default: deviation), names: names)
@@ -47,16 +48,24 @@ extension Config {
   /// Heads, groups and head size, checked against each other.
   ///
   /// - Parameters:
+  ///   - headsDefault: the heads where the key may be absent.
   ///   - groupsDefault: the groups where the key is absent; the heads where it is `nil`.
   ///   - headSizeDefault: the head size where the key is absent; width / heads where it is `nil`.
   public func heads(
-    width: Int, groupsDefault: Int? = nil, headSizeDefault: Int? = nil
+    width: Int, headsDefault: Int? = nil, groupsDefault: Int? = nil, headSizeDefault: Int? = nil
   ) throws(ConfigError) -> (heads: Int, groups: Int, headSize: Int) {
-    let heads = try size("num_attention_heads", limit: 1 << 14)
+    let heads = try size("num_attention_heads", default: headsDefault, limit: 1 << 14)
     let groups: Int =
       try nullable("num_key_value_heads", default: groupsDefault ?? heads) ?? heads
     try check("num_key_value_heads", groups, in: 1...heads)
-    let stated = try optionalSize("head_dim", limit: 1 << 14) ?? headSizeDefault
+    // Where the key says null, the classes divide.
+    let stated: Int? =
+      if let headSizeDefault {
+        try nullable("head_dim", default: headSizeDefault)
+      } else {
+        try optional("head_dim")
+      }
+    if let stated { try check("head_dim", stated, in: 1...1 << 14) }
     guard heads % groups == 0 else {
       throw .contradiction(
         "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(groups)")

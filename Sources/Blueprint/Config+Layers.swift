@@ -20,6 +20,23 @@ extension Config {
       inputBias: inputBias, outputBias: outputBias)
   }
 
+  /// The key heads and the head size of one layer, where transformers 5 says them in `per_layer_config`.
+  ///
+  /// - Parameters:
+  ///   - heads: of queries, which the key heads must divide.
+  ///   - groups, headSize: what holds where it does not say.
+  public func layerHeads(
+    _ index: Int, heads: Int, groups: Int, headSize: Int
+  ) throws(ConfigError) -> (groups: Int, headSize: Int) {
+    let layer = try object("per_layer_config")?.object("\(index)")
+    let own = try layer?.optionalSize("num_key_value_heads", limit: heads) ?? groups
+    guard heads % own == 0 else {
+      throw .contradiction(
+        "the \(heads) heads of layer \(index) are no multiple of \(own) key heads")
+    }
+    return (own, try layer?.optionalSize("head_dim", limit: 1 << 14) ?? headSize)
+  }
+
   /// A feed-forward layer in the keys most families share.
   public func mlp(
     width: Int, _ activation: Activation = .silu,

@@ -52,11 +52,8 @@ extension Config {
   /// Older: `rope_theta` and `rope_scaling` are those of the first, `rope_local_base_freq` of the
   /// second; newer: `rope_parameters` holds an object for each kind.
   ///
-  /// - Parameters:
-  ///   - headSize, slidingHeadSize: the dimensions of a head in layers of either kind.
   public func rotaries(
-    headSize: Int, slidingHeadSize: Int? = nil, theta: Double = 1_000_000,
-    slidingTheta: Double = 10_000, positions: Int? = nil
+    headSize: Int, theta: Double = 1_000_000, slidingTheta: Double = 10_000, positions: Int? = nil
   ) throws(ConfigError) -> (full: Rotary, sliding: Rotary) {
     let lengths = try contextLengths(default: positions)
     let outerTheta: Double? = try optional("rope_theta")
@@ -65,8 +62,7 @@ extension Config {
     var full = Rotary(theta: outerTheta ?? theta, dimensions: headSize)
     try kinds?.object("full_attention")?.change(&full, lengths)
     try object("rope_scaling")?.change(&full, lengths)
-    var sliding = Rotary(
-      theta: outerSliding ?? slidingTheta, dimensions: slidingHeadSize ?? headSize)
+    var sliding = Rotary(theta: outerSliding ?? slidingTheta, dimensions: headSize)
     try kinds?.object("sliding_attention")?.change(&sliding, lengths)
     return (full, sliding)
   }

@@ -259,7 +259,7 @@ struct ClassicMeaningTests {
 }
 
 extension Blueprint {
-  fileprivate var attentions: [Attention] {
+  var attentions: [Attention] {
     blocks.flatMap(\.leaves).compactMap { $0 as? Attention }
   }
 }
