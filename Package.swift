@@ -10,7 +10,8 @@ let fast: [SwiftSetting] = [
 let package = Package(
   name: "isthmus",
   products: [
-    .executable(name: "convert", targets: ["Convert"])
+    .executable(name: "convert", targets: ["Convert"]),
+    .executable(name: "merge-lora", targets: ["MergeLoRA"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -39,12 +40,29 @@ let package = Package(
       swiftSettings: fast),
     .target(
       name: "Adapters",
-      dependencies: ["Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels", "Tensors"],
+      dependencies: [
+        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
+        "Tensors",
+      ],
+      swiftSettings: fast),
+    .target(
+      name: "Console",
+      dependencies: [
+        "Checkpoints", "JSON", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: fast),
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Checkpoints",
+        "Console", "Checkpoints",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: fast),
+    .executableTarget(
+      name: "MergeLoRA",
+      dependencies: [
+        "Console", "Adapters", "Checkpoints",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -62,7 +80,9 @@ let package = Package(
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
+    .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

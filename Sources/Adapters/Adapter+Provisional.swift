@@ -2,8 +2,6 @@ import Checkpoints
 
 // Stand-ins until the readers and writers are here: whoever writes one takes its line away.
 extension Adapter {
-  init(megatron path: String, for model: HuggingFaceModel) throws {
-    throw AdapterError.unsupported(file: path, what: "Megatron adapters cannot be read yet")
   }
 
   /// Everything that writing it as a PEFT folder takes.

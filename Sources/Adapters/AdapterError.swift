@@ -8,6 +8,10 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
   case malformed(file: String, place: String, reason: String)
   /// A setting of the adapter that is not understood, or not carried.
   case unsupported(file: String, what: String)
+  /// Nothing says what the adapter's numbers mean.
+  case noSettings(folder: String, looked: [String])
+  /// Tensors that belong to others that are there.
+  case incomplete(source: String, tensors: [String])
   /// Tensors whose shapes are not the model's.
   case doesNotFit(source: String, mismatches: [Mismatch])
   /// Tensors of the adapter for which the model has no place.
@@ -54,6 +58,13 @@ public enum AdapterError: Error, Equatable, CustomStringConvertible {
       "\(file): \(place): \(reason)."
     case .unsupported(let file, let what):
       "\(file): \(what)."
+    case .noSettings(let folder, let looked):
+      "\(folder) does not say what the factor of its adapter is: none of "
+        + "\(looked.joined(separator: ", ")) does. Copy these files too from where the training "
+        + "wrote them."
+    case .incomplete(let source, let tensors):
+      "The adapter \(source) lacks \(tensors.count) tensors that belong to others it has: "
+        + "\(Self.list(tensors)). Copy it again, with all its files."
     case .doesNotFit(let source, let mismatches):
       "The adapter \(source) is for another model: \(Self.list(mismatches.map(Self.words))). "
         + "Check that --hf-model-path and --pretrained name the model it was trained on."

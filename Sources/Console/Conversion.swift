@@ -4,27 +4,64 @@ import JSON
 import Tensors
 
 /// A planned conversion on its way to its destination: dry run, staging, progress, report.
-struct Conversion {
+package struct Conversion {
   /// The command's name.
-  var name: String
+  package var name: String
+  /// What has been done to the model afterwards: `Imported`.
+  package var verb: String
   /// What the model is.
-  var architecture: String
+  package var architecture: String
   /// The folders that are read.
-  var sources: [String]
-  var destination: String
-  var tensors: Int
-  var transfer: Transfer
-  var notes: [String]
+  package var sources: [String]
+  package var destination: String
+  package var tensors: Int
+  package var transfer: Transfer
+  package var notes: [String]
   /// The commands that make sense afterwards.
-  var next: [[String]]
+  package var next: [[String]]
+  /// What the command has to tell besides, before it is carried out and after.
+  package var findings: (Stage) -> Findings = { _ in Findings() }
+
+  package enum Stage: Sendable {
+    case planned, done
+  }
+
+  /// What a command tells of its work beyond what all commands do.
+  package struct Findings {
+    /// Labelled values.
+    package var rows: [(String, String)] = []
+    /// Whether `rows` say where everything comes from.
+    package var tellsSources = false
+    /// Text below them.
+    package var lines: [String] = []
+    /// The same and more, for programs.
+    package var object = JSONObject()
+
+    package init() {}
+  }
+
+  package init(
+    name: String, verb: String, architecture: String, sources: [String], destination: String,
+    tensors: Int, transfer: Transfer, notes: [String], next: [[String]]
+  ) {
+    self.name = name
+    self.verb = verb
+    self.architecture = architecture
+    self.sources = sources
+    self.destination = destination
+    self.tensors = tensors
+    self.transfer = transfer
+    self.notes = notes
+    self.next = next
+  }
 
   /// Carries the conversion out, or prints what it would do, and reports.
-  func run(_ options: DestinationOptions, _ run: RunOptions) throws {
+  package func run(_ options: DestinationOptions, _ run: RunOptions) throws {
     let workers = try run.workerCount(memory: transfer.memory)
     let target = Folder.absolute(destination)
     try requireSourcesSafe(target)
     if options.isDryRun {
-      report(plan(workers: workers, target: target), json: run.json)
+      report(plan(workers: workers, target: target), findings(.planned), json: run.json)
       return
     }
     let progress = TransferProgress()
@@ -44,7 +81,8 @@ struct Conversion {
         }
       }
     }
-    report(result(workers: workers, target: target, seconds: seconds), json: run.json)
+    report(
+      result(workers: workers, target: target, seconds: seconds), findings(.done), json: run.json)
   }
 
   /// Refuses a destination that holds a source, directly or through links.
@@ -67,19 +105,24 @@ struct Conversion {
     var next: [[String]]
   }
 
-  private func report(_ outcome: Outcome, json: Bool) {
+  private func report(_ outcome: Outcome, _ findings: Findings, json: Bool) {
     if json {
       var object = outcome.object
+      for (key, value) in findings.object.members { object[key] = value }
       object["notes"] = notes.json
       object["next"] = outcome.next.map(Format.command).json
       Report.print(object)
       return
     }
     Report.print(outcome.heading)
-    Report.print(Report.facts(outcome.rows))
+    let rows = outcome.rows.filter { !findings.tellsSources || $0.0 != Self.from }
+    Report.print(Report.facts(rows + findings.rows))
+    for line in findings.lines { Report.print(line) }
     for note in Report.notes(notes) { Report.print(note) }
     if !outcome.next.isEmpty { Report.print(Report.next(outcome.next)) }
   }
+
+  private static let from = "from"
 
   private var fileCount: Int {
     transfer.files.count + transfer.before.count + transfer.after.count + transfer.copies.count
@@ -134,11 +177,11 @@ struct Conversion {
     let speed = seconds > 0 ? Int(Double(transfer.tensorBytes) / seconds) : 0
     return Outcome(
       object: object,
-      heading: "\(name == "import" ? "Imported" : "Exported") \(architecture): "
+      heading: "\(verb) \(architecture): "
         + "\(Format.count(tensors, "tensor")), \(Format.bytes(transfer.tensorBytes)), in "
         + "\(Format.duration(seconds)) (\(Format.bytes(speed))/s).",
       rows: [
-        ("from", sources.joined(separator: ", ")),
+        (Self.from, sources.joined(separator: ", ")),
         ("to", target),
         ("files", "\(Format.count(fileCount)), \(Format.bytes(transfer.totalBytes))"),
       ], next: next)
@@ -147,14 +190,14 @@ struct Conversion {
 
 extension Folder {
   /// The path without links, of what exists.
-  static func resolved(_ path: String) -> String? {
+  package static func resolved(_ path: String) -> String? {
     guard let text = realpath(path, nil) else { return nil }
     defer { free(text) }
     return String(cString: text)
   }
 
   /// The nearest folder above a path, or itself, that exists.
-  static func existingAncestor(_ path: String) -> String {
+  package static func existingAncestor(_ path: String) -> String {
     var path = Folder.absolute(path)
     while path != "/", !isFolder(path) { path = parent(path) }
     return path

@@ -6,8 +6,8 @@ import Synchronization
 /// Shows how far a transfer is: a bar on a terminal, a line every five seconds elsewhere.
 ///
 /// Everything goes to standard error, so that standard output holds results only.
-final class ProgressDisplay: Sendable {
-  enum Style: Sendable {
+package final class ProgressDisplay: Sendable {
+  package enum Style: Sendable {
     case none
     case bar
     case lines
@@ -22,7 +22,7 @@ final class ProgressDisplay: Sendable {
   private let done = DispatchSemaphore(value: 0)
 
   /// - Parameter total: the number that `progress.bytes` will reach.
-  init(_ label: String, total: Int, _ progress: TransferProgress, style: Style) {
+  package init(_ label: String, total: Int, _ progress: TransferProgress, style: Style) {
     self.label = label
     self.total = total
     self.progress = progress
@@ -30,13 +30,15 @@ final class ProgressDisplay: Sendable {
   }
 
   /// The style for this process's standard error.
-  static func style(isHidden: Bool) -> Style {
+  package static func style(isHidden: Bool) -> Style {
     if isHidden || Environment.isSet("HF_HUB_DISABLE_PROGRESS_BARS") { return .none }
     return Environment.isTerminal(STDERR_FILENO) ? .bar : .lines
   }
 
   /// Shows the progress of `body`, and returns its result with the seconds it took.
-  func during<Result>(_ body: () throws -> Result) rethrows -> (result: Result, seconds: Double) {
+  package func during<Result>(_ body: () throws -> Result) rethrows -> (
+    result: Result, seconds: Double
+  ) {
     if style != .none {
       DispatchQueue(label: "progress").async { [self] in
         show()
@@ -81,7 +83,7 @@ final class ProgressDisplay: Sendable {
   }
 
   /// Share, bytes, speed and time left.
-  static func numbers(done: Int, of total: Int, seconds: Double) -> [String] {
+  package static func numbers(done: Int, of total: Int, seconds: Double) -> [String] {
     let share = total > 0 ? Double(done) / Double(total) : 1
     let speed = seconds > 0 ? Double(done) / seconds : 0
     var parts = [
@@ -95,7 +97,7 @@ final class ProgressDisplay: Sendable {
   }
 
   /// One line with a bar, not longer than `width`.
-  static func bar(
+  package static func bar(
     _ label: String, done: Int, of total: Int, seconds: Double, width: Int
   ) -> String {
     let numbers = numbers(done: done, of: total, seconds: seconds)
@@ -110,36 +112,36 @@ final class ProgressDisplay: Sendable {
 }
 
 /// What the surroundings say about how to talk.
-enum Environment {
+package enum Environment {
   /// Whether a variable has a value other than nothing, 0, no or false.
-  static func isSet(_ name: String) -> Bool {
+  package static func isSet(_ name: String) -> Bool {
     guard let value = getenv(name) else { return false }
     return !["", "0", "no", "false"].contains(String(cString: value).lowercased())
   }
 
   /// Whether a descriptor is a terminal that understands moving the cursor.
-  static func isTerminal(_ descriptor: Int32) -> Bool {
+  package static func isTerminal(_ descriptor: Int32) -> Bool {
     guard isatty(descriptor) == 1 else { return false }
     return getenv("TERM").map { String(cString: $0) } != "dumb"
   }
 
   /// Whether to colour what goes to a descriptor; `NO_COLOR` with any value forbids it.
-  static func hasColour(_ descriptor: Int32) -> Bool {
+  package static func hasColour(_ descriptor: Int32) -> Bool {
     let isForbidden = getenv("NO_COLOR").map { !String(cString: $0).isEmpty } ?? false
     return isTerminal(descriptor) && !isForbidden
   }
 
-  static func terminalWidth(_ descriptor: Int32) -> Int {
+  package static func terminalWidth(_ descriptor: Int32) -> Int {
     var size = winsize()
     guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 
   /// The processors there are to work on.
-  static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+  package static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// The folder for temporary files.
-  static var temporaryFolder: String {
+  package static var temporaryFolder: String {
     guard let value = getenv("TMPDIR") else { return "/tmp" }
     let path = String(cString: value)
     return path.isEmpty ? "/tmp" : path

@@ -6,8 +6,8 @@ import Synchronization
 /// What happens on Ctrl-C and SIGTERM: the work stops, what was written goes, the exit code is 130.
 ///
 /// The signals are waited for on a thread of their own, so that nothing runs in a signal handler.
-final class Interrupt: Sendable {
-  static let shared = Interrupt()
+package final class Interrupt: Sendable {
+  package static let shared = Interrupt()
 
   private struct Work: Sendable {
     var progress: TransferProgress
@@ -17,7 +17,7 @@ final class Interrupt: Sendable {
   private let work = Mutex<Work?>(nil)
 
   /// Takes the two signals; call it once, before there are other threads.
-  func start() {
+  package func start() {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
@@ -47,7 +47,7 @@ final class Interrupt: Sendable {
   }
 
   /// Runs `body` so that a signal cancels `progress`, and a second one ends the program.
-  func stopping<Result>(
+  package func stopping<Result>(
     _ progress: TransferProgress, _ body: () throws -> Result
   ) rethrows -> Result {
     work.withLock { $0 = Work(progress: progress) }
@@ -56,7 +56,7 @@ final class Interrupt: Sendable {
   }
 
   /// Says how to remove what the work in progress writes.
-  func onAbort(_ discard: @escaping @Sendable () -> Void) {
+  package func onAbort(_ discard: @escaping @Sendable () -> Void) {
     work.withLock { $0?.discard = discard }
   }
 }

@@ -1,9 +1,9 @@
 import ArgumentParser
 
 /// Finds the option a user meant.
-enum Spelling {
+package enum Spelling {
   /// A sentence about the first long option that a command does not have; `nil` if it has them all.
-  static func unknownOption(
+  package static func unknownOption(
     in arguments: [String], of command: any ParsableCommand.Type
   ) -> String? {
     let known = options(of: command)
@@ -29,7 +29,7 @@ enum Spelling {
   }
 
   /// The most similar word, if one is similar at all.
-  static func nearest(to word: String, among words: [String]) -> String? {
+  package static func nearest(to word: String, among words: [String]) -> String? {
     let ranked = words.map { (word: $0, distance: distance(word, $0)) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }),
       best.distance <= max(2, word.utf8.count / 3)
@@ -38,7 +38,7 @@ enum Spelling {
   }
 
   /// How many letters must be put in, taken out or exchanged to make one word of another.
-  static func distance(_ left: String, _ right: String) -> Int {
+  package static func distance(_ left: String, _ right: String) -> Int {
     let right = Array(right.utf8)
     var row = Array(0...right.count)
     // No option is longer; the table stays small.

@@ -1,7 +1,7 @@
 /// Numbers as people read them.
-enum Format {
+package enum Format {
   /// `1,234,567`.
-  static func count(_ number: Int) -> String {
+  package static func count(_ number: Int) -> String {
     let digits = String(number.magnitude)
     var result = ""
     for (index, digit) in digits.enumerated() {
@@ -12,12 +12,12 @@ enum Format {
   }
 
   /// `1 tensor`, `2 tensors`.
-  static func count(_ number: Int, _ noun: String) -> String {
+  package static func count(_ number: Int, _ noun: String) -> String {
     "\(count(number)) \(noun)\(number == 1 ? "" : "s")"
   }
 
   /// `2.47 GB`: decimal units, three digits.
-  static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
     var value = Double(count)
     var unit = 0
@@ -30,7 +30,7 @@ enum Format {
   }
 
   /// `1.24 billion` beside the exact number would say the same: `1.24 B`, `135 M`, `960`.
-  static func short(_ count: Int) -> String {
+  package static func short(_ count: Int) -> String {
     let units = ["", " thousand", " million", " billion", " trillion"]
     var value = Double(count)
     var unit = 0
@@ -42,13 +42,13 @@ enum Format {
   }
 
   /// A number below 1000 with three digits.
-  static func digits(_ value: Double) -> String {
+  package static func digits(_ value: Double) -> String {
     let decimals = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
     return fixed(value, decimals)
   }
 
   /// A number with so many digits behind the point.
-  static func fixed(_ value: Double, _ decimals: Int) -> String {
+  package static func fixed(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
     var scale = 1.0
     for _ in 0..<decimals { scale *= 10 }
@@ -61,7 +61,7 @@ enum Format {
   }
 
   /// A difference between two numbers, to four digits: `0.0003052`, `1.5e-05`.
-  static func difference(_ value: Double) -> String {
+  package static func difference(_ value: Double) -> String {
     guard value.isFinite, value > 0 else { return value == 0 ? "0" : "\(value)" }
     var exponent = 0
     var mantissa = value
@@ -78,7 +78,7 @@ enum Format {
   }
 
   /// `0.42 s`, `12.3 s`, `2 min 05 s`.
-  static func duration(_ seconds: Double) -> String {
+  package static func duration(_ seconds: Double) -> String {
     if seconds < 99.95 { return digits(max(0, seconds)) + " s" }
     let whole = Int(seconds.rounded())
     let rest = whole % 60
@@ -86,7 +86,7 @@ enum Format {
   }
 
   /// `0:07`, `12:05`, `1:02:05`.
-  static func clock(_ seconds: Double) -> String {
+  package static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 360_000 else { return "?" }
     let whole = Int(seconds.rounded(.up))
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
@@ -96,7 +96,7 @@ enum Format {
   }
 
   /// A word as a POSIX shell takes it, in quotes only where it needs them.
-  static func quoted(_ word: String) -> String {
+  package static func quoted(_ word: String) -> String {
     let isPlain =
       !word.isEmpty
       && word.utf8.allSatisfy { byte in
@@ -114,12 +114,14 @@ enum Format {
   }
 
   /// A command line.
-  static func command(_ words: [String]) -> String {
+  package static func command(_ words: [String]) -> String {
     words.map(quoted).joined(separator: " ")
   }
 
   /// Rows in aligned columns, two spaces apart; numbers right, the rest left.
-  static func table(_ rows: [[String]], indent: String = "  ", right: Set<Int> = []) -> String {
+  package static func table(_ rows: [[String]], indent: String = "  ", right: Set<Int> = [])
+    -> String
+  {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in
       rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

@@ -1,12 +1,12 @@
 import ArgumentParser
 
 /// A number of bytes as a user writes it: `1GiB`, `512MB`, `1.5G`, `4096`.
-struct ByteSize: ExpressibleByArgument, Equatable, CustomStringConvertible {
-  var bytes: Int
+package struct ByteSize: ExpressibleByArgument, Equatable, CustomStringConvertible {
+  package var bytes: Int
   private var text: String
 
   /// `K`, `M`, `G`, `T` and `KiB` … are powers of 1024; `KB`, `MB` … powers of 1000.
-  init?(argument: String) {
+  package init?(argument: String) {
     let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     guard let number = Double(digits), number >= 0 else { return nil }
     let unit = argument.dropFirst(digits.count).drop { $0 == " " }.lowercased()
@@ -22,11 +22,11 @@ struct ByteSize: ExpressibleByArgument, Equatable, CustomStringConvertible {
     text = argument
   }
 
-  init(_ bytes: Int, as text: String) {
+  package init(_ bytes: Int, as text: String) {
     self.bytes = bytes
     self.text = text
   }
 
-  var description: String { text }
-  var defaultValueDescription: String { text }
+  package var description: String { text }
+  package var defaultValueDescription: String { text }
 }

@@ -1,19 +1,25 @@
 import Foundation
-import Testing
 
 /// Tensors for a safetensors file that a test writes by hand.
-struct HandMade {
-  var name: String
-  var dtype: String
-  var shape: [Int]
+public struct HandMade: Sendable {
+  public var name: String
+  public var dtype: String
+  public var shape: [Int]
   /// `nil` leaves a hole of zeros in the file.
-  var bytes: [UInt8]?
+  public var bytes: [UInt8]?
 
-  static let widths = ["BF16": 2, "F16": 2, "F32": 4, "F64": 8, "U8": 1, "I64": 8, "C64": 8]
+  public init(name: String, dtype: String, shape: [Int], bytes: [UInt8]?) {
+    self.name = name
+    self.dtype = dtype
+    self.shape = shape
+    self.bytes = bytes
+  }
 
-  var size: Int { shape.reduce(1, *) * (Self.widths[dtype] ?? 0) }
+  public static let widths = ["BF16": 2, "F16": 2, "F32": 4, "F64": 8, "U8": 1, "I64": 8, "C64": 8]
 
-  static func floats(_ name: String, _ values: [Float]) -> HandMade {
+  public var size: Int { shape.reduce(1, *) * (Self.widths[dtype] ?? 0) }
+
+  public static func floats(_ name: String, _ values: [Float]) -> HandMade {
     HandMade(
       name: name, dtype: "F32", shape: [values.count],
       bytes: values.flatMap { value in
@@ -22,7 +28,7 @@ struct HandMade {
   }
 
   /// Writes a file as the format's description says.
-  static func write(_ tensors: [HandMade], to url: URL) throws {
+  public static func write(_ tensors: [HandMade], to url: URL) throws {
     var entries: [String] = []
     var offset = 0
     for tensor in tensors {
@@ -50,7 +56,7 @@ struct HandMade {
 }
 
 /// A model of zeros that takes no room on the disk: about `300 MB` in bfloat16.
-func writeLargeModel(to folder: URL, layers: Int = 12) throws {
+public func writeLargeModel(to folder: URL, layers: Int = 12) throws {
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   let (width, inner, vocabulary) = (1024, 2816, 8192)
   let configuration = """

@@ -3,20 +3,20 @@ import Glibc
 import JSON
 
 /// How results and errors are written: one JSON object, or calm text.
-enum Report {
+package enum Report {
   /// How many entries of a kind a text lists before it refers to `--json`.
-  static let limit = 50
+  package static let limit = 50
 
-  static func print(_ object: JSONObject) {
+  package static func print(_ object: JSONObject) {
     write(JSON.object(object).serialized(.indented(2)) + "\n", to: STDOUT_FILENO)
   }
 
-  static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+  package static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
   /// Writes a message to standard error.
   ///
   /// - Parameter label: stands before it, in red on a terminal; empty for none.
-  static func error(_ text: String, label: String = "error") {
+  package static func error(_ text: String, label: String = "error") {
     var prefix = label.isEmpty ? "" : label + ": "
     if !label.isEmpty, Environment.hasColour(STDERR_FILENO) {
       prefix = "\u{1B}[31m\(label):\u{1B}[0m "
@@ -25,7 +25,7 @@ enum Report {
   }
 
   /// Writes all of a text; a reader that went away is nobody's error.
-  static func write(_ text: String, to descriptor: Int32) {
+  package static func write(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let count = Glibc.write(descriptor, Array(bytes), bytes.count)
@@ -40,7 +40,7 @@ enum Report {
   // MARK: Errors
 
   /// An error as sentences; long lists are cut.
-  static func sentences(_ error: any Error) -> String {
+  package static func sentences(_ error: any Error) -> String {
     if case ConversionError.coverage(let coverage, in: let place) = error {
       return sentences(coverage, in: place)
     }
@@ -70,7 +70,7 @@ enum Report {
   }
 
   /// A failure as JSON, with everything that a list of tensors would cut.
-  static func failure(_ error: any Error) -> JSONObject {
+  package static func failure(_ error: any Error) -> JSONObject {
     var object = JSONObject([
       "status": .string("failed"), "error": .string(sentences(error)),
     ])
@@ -94,23 +94,23 @@ enum Report {
   // MARK: Text
 
   /// Labelled values, aligned.
-  static func facts(_ rows: [(String, String)]) -> String {
+  package static func facts(_ rows: [(String, String)]) -> String {
     Format.table(rows.map { [$0.0, $0.1] })
   }
 
-  static func notes(_ notes: [String]) -> [String] {
+  package static func notes(_ notes: [String]) -> [String] {
     let shown = notes.prefix(limit).map { "note: \($0)" }
     guard notes.count > limit else { return shown }
     return shown + ["note: … and \(Format.count(notes.count - limit)) more (see --json)"]
   }
 
   /// The commands that make sense next.
-  static func next(_ commands: [[String]]) -> String {
+  package static func next(_ commands: [[String]]) -> String {
     (["Next:"] + commands.map { "  " + Format.command($0) }).joined(separator: "\n")
   }
 }
 
 extension Array where Element == String {
   /// The strings as a JSON array.
-  var json: JSON { .array(map { .string($0) }) }
+  package var json: JSON { .array(map { .string($0) }) }
 }
