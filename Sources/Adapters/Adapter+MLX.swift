@@ -27,7 +27,8 @@ struct MLXReader {
     (rank, scale) = kind == "full" ? (0, 0) : try Self.factors(&reader)
     guard Folder.isFile("\(folder)/adapters.safetensors") else {
       throw AdapterError.unsupported(
-        file: folder, what: "it holds adapters.npz, as mlx-lm wrote until 2024; save the adapter as "
+        file: folder,
+        what: "it holds adapters.npz, as mlx-lm wrote until 2024; save the adapter as "
           + "adapters.safetensors")
     }
     tensors = try AdapterTensors(folder: folder, name: "adapters")
@@ -57,6 +58,9 @@ struct MLXReader {
     }
     guard rank > 0 else {
       throw AdapterError.rankZero(source: reader.file, tensor: "lora_parameters.rank")
+    }
+    guard rank <= PEFTConfiguration.rankLimit else {
+      throw reader.fault("lora_parameters.rank", "no adapter has that rank")
     }
     return (rank, scale)
   }

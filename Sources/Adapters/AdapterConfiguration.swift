@@ -13,8 +13,8 @@ struct AdapterConfiguration {
     guard Folder.isFile(file) else {
       throw AdapterError.malformed(
         file: folder, place: "adapter_config.json",
-        reason: "it is missing, and only it says how much of the adapter is added; copy it from the "
-          + "training's output")
+        reason: "it is missing, and only it says how much of the adapter is added; copy it from "
+          + "the training's output")
     }
     let bytes = try InputFile(file).readAll()
     let json: JSON
@@ -99,8 +99,8 @@ struct AdapterConfiguration {
     guard let first = other.first else { return }
     throw .unsupported(
       file: file,
-      what: "\(first.key) is set to \(first.value.serialized(.python)), which is not understood; if "
-        + "it changes nothing of what the adapter computes, take it out")
+      what: "\(first.key) is set to \(first.value.serialized(.python)), which is not understood; "
+        + "if it changes nothing of what the adapter computes, take it out")
   }
 
   private static func isNothing(_ value: JSON) -> Bool {

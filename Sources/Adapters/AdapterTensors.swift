@@ -41,8 +41,8 @@ struct AdapterTensors: Sendable {
     if let odd = factors.values.filter({ !$0.dtype.isFloat }).map(\.name).min() {
       throw AdapterError.malformed(
         file: file, place: odd,
-        reason: "it holds \(factors[odd]?.dtype.rawValue ?? "?"), but an adapter is of floating-point "
-          + "numbers; save it in plain numbers")
+        reason: "it holds \(factors[odd]?.dtype.rawValue ?? "?"), but an adapter is of "
+          + "floating-point numbers; save it in plain numbers")
     }
     guard !factors.isEmpty else {
       throw AdapterError.malformed(

@@ -41,6 +41,7 @@ struct PEFTConfiguration {
     file = reader.file
     let rank = try reader.integer("r", missing: "the rank must be known")
     guard rank > 0 else { throw AdapterError.rankZero(source: reader.file, tensor: "r") }
+    guard rank <= Self.rankLimit else { throw reader.fault("r", "no adapter has that rank") }
     self.rank = rank
     alpha = try reader.number(
       "lora_alpha", missing: "the factor of the adapter is lora_alpha / r, so it must be known")
@@ -48,8 +49,8 @@ struct PEFTConfiguration {
     isDoRA = try reader.flag("use_dora")
     ranks = try Self.patterns("rank_pattern", &reader)
     alphas = try Self.patterns("alpha_pattern", &reader)
-    if ranks.contains(where: { $0.value < 1 || $0.value != $0.value.rounded() }) {
-      throw AdapterError.rankZero(source: reader.file, tensor: "rank_pattern")
+    guard ranks.allSatisfy({ Self.isRank($0.value) }) else {
+      throw reader.fault("rank_pattern", "it holds a number that is no rank")
     }
     (targets, notes) = try Self.targets(&reader)
     parameters = try reader.texts("target_parameters") ?? []
@@ -57,6 +58,13 @@ struct PEFTConfiguration {
     keepsTies = try reader.flag("ensure_weight_tying")
     version = try reader.text("peft_version").map(Self.numbers)
     try reader.requireNothingElse()
+  }
+
+  /// Far above any rank in use, and far below where sizes overflow.
+  static let rankLimit = 1 << 20
+
+  private static func isRank(_ value: Double) -> Bool {
+    value >= 1 && value <= Double(rankLimit) && value == value.rounded()
   }
 
   // MARK: - Factors
@@ -190,8 +198,9 @@ struct PEFTConfiguration {
     {
       throw AdapterError.unsupported(
         file: reader.file,
-        what: "init_lora_weights is \(found), which changes the base's weights before training; save "
-          + "the adapter with path_initial_model_for_weight_conversion to make it one of the plain base")
+        what: "init_lora_weights is \(found), which changes the base's weights before training; "
+          + "save the adapter with path_initial_model_for_weight_conversion to make it one of the"
+          + " plain base")
     }
     let refused = [
       "layer_replication": "it repeats layers, so the merged model would have others than the base",

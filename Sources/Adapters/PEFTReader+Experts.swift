@@ -28,8 +28,8 @@ extension PEFTReader {
     guard group.factors[.magnitude] == nil, group.factors[.bias] == nil else {
       throw AdapterError.unsupported(
         file: tensors.file,
-        what: "\(group.module) has DoRA's lengths or a bias for a stack of experts, which PEFT does "
-          + "not make")
+        what: "\(group.module) has DoRA's lengths or a bias for a stack of experts, which PEFT "
+          + "does not make")
     }
     parameters.append(targets[position].path)
     try addStack(targets[position].place, path: targets[position].path, a, b)

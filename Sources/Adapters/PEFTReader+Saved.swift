@@ -119,8 +119,8 @@ extension PEFTReader {
     case false?:
       throw AdapterError.unsupported(
         file: tensors.file,
-        what: "\(factor.name) is a copy of the model that was trained on, and another than \(base) of "
-          + "the base; merge into the model that was trained on")
+        what: "\(factor.name) is a copy of the model that was trained on, and another than \(base) "
+          + "of the base; merge into the model that was trained on")
     case nil:
       adapter.notes.append("\(factor.name) is taken to be the base's \(base); not compared.")
     }

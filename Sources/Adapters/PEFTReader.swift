@@ -132,8 +132,8 @@ struct PEFTReader {
     guard group.factors[.magnitude] == nil, group.factors[.bias] == nil else {
       throw AdapterError.unsupported(
         file: tensors.file,
-        what: "\(group.module) has \(group.factors[.bias] == nil ? "DoRA's lengths" : "a bias"), but "
-          + "the model holds it as a part of \(base); merge into files that hold it apart")
+        what: "\(group.module) has \(group.factors[.bias] == nil ? "DoRA's lengths" : "a bias"), "
+          + "but the model holds it as a part of \(base); merge into files that hold it apart")
     }
     let fits =
       check(a, [rank, slot.rowWidth], base) && check(b, [rows.count, rank], base)
@@ -195,8 +195,8 @@ struct PEFTReader {
     guard case .tensor(let place)? = places[name] else {
       throw AdapterError.unsupported(
         file: tensors.file,
-        what: "\(bias.name) is the bias of B (lora_bias), but the base has no \(name) to add it to; "
-          + "train without lora_bias, or give the base biases")
+        what: "\(bias.name) is the bias of B (lora_bias), but the base has no \(name) to add it "
+          + "to; train without lora_bias, or give the base biases")
     }
     guard check(bias, place.part.shape, place.part.name) else { return }
     let scale = configuration.scale(of: group.module)

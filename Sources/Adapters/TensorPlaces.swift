@@ -98,9 +98,9 @@ struct TensorPlaces {
   /// The stacks of a module that holds a block's experts, in the order in which PEFT meets them, with
   /// the names that the running model gives them.
   func banks(of module: String) -> [(names: [String], place: Place)] {
-    guard let (slots, tail) = block(of: Self.bare(module) + "."),
-      tail.last == "experts" || tail.isEmpty == false && tail.last == "switch_mlp"
-    else { return [] }
+    guard let (slots, tail) = block(of: Self.bare(module)), tail.last == "experts" else {
+      return []
+    }
     let pairs: [(Role, [String])] = [
       (.expertFC1(.weight), ["gate_up_proj", "up_proj", "input_linear", "w1"]),
       (.expertFC2(.weight), ["down_proj", "output_linear", "w2"]),
@@ -154,7 +154,7 @@ struct TensorPlaces {
   private static let ups: Set<Substring> = ["up_proj", "w3"]
   private static let downs: Set<Substring> = ["down_proj", "w2"]
 
-  /// `….experts.3.up_proj.weight`
+  /// The place of `….experts.3.up_proj.weight`.
   private static func expert(_ tail: [Substring], _ slots: [Slot]) -> Place? {
     guard tail.count == 5, moeModules.contains(tail[0]), tail[1] == "experts",
       let expert = Int(tail[2]), expert >= 0, tail[4] == "weight"
