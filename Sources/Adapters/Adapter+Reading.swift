@@ -1,4 +1,5 @@
 import Checkpoints
+import MegatronFormat
 import Tensors
 
 extension Adapter {
@@ -27,6 +28,12 @@ extension Adapter {
         // Its reader says that the configuration is missing.
         self = .peft
       } else {
+        // What else is wrong with a run folder, its reader says.
+        do throws(MegatronError) {
+          _ = try RunFolder(resolving: path)
+        } catch {
+          if case .nothingFound = error { throw .notFound(path: path) }
+        }
         self = .megatron
       }
     }

@@ -31,7 +31,7 @@ struct MergeFindings {
   private func rows(_ stage: Conversion.Stage) -> [(String, String)] {
     var rows = [("base", "\(base.place) (named by \(Folder.name(base.namedBy)))")]
     for each in adapters {
-      let weight = each.weight == 1 ? "" : ", × \(Format.difference(each.weight))"
+      let weight = each.weight == 1 ? "" : ", × \(each.weight)"
       rows.append(("adapter", "\(each.adapter.source)\(weight)"))
     }
     let count = Format.count(changes.entries.count, "tensor")

@@ -160,6 +160,27 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
   }
 }
 
+@Test func modelWithoutAnAdapterIsNone() throws {
+  try Support.withTemporaryFolder { folder in
+    let outcome = try merge(["--lora-checkpoint", llama], to: folder.appending(path: "new"))
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("holds no adapter"))
+  }
+}
+
+@Test func adapterOfAnotherModelNamesTensorsAndBothShapes() throws {
+  try Support.withTemporaryFolder { folder in
+    let other = Support.model("bridge/gemma2").path
+    let outcome = try program.run([
+      "--lora-checkpoint", adapter, "--pretrained", other, "--output", folder.path + "/new",
+    ])
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("linear_qkv.adapter.linear_out.weight is [2, 128, 8]"))
+    #expect(outcome.error.contains("model.layers.0.self_attn.q_proj.weight needs is [2, 256, 8]"))
+    #expect(names(in: folder).isEmpty)
+  }
+}
+
 @Test func adapterIsNotMergedTwice() throws {
   try Support.withTemporaryFolder { folder in
     let first = folder.appending(path: "first")
