@@ -16,15 +16,4 @@ extension Adapter {
   public func peftTransfer(for model: HuggingFaceModel, base: String) throws -> Transfer {
     throw AdapterError.unsupported(file: source, what: "PEFT adapters cannot be written yet")
   }
-
-  /// Everything that writing it as a Megatron-Bridge run folder takes.
-  ///
-  /// - Parameters:
-  ///   - fused: one adapter for each fused matrix, block-diagonal where the parts' A differ.
-  ///   - pretrained: what run_config.yaml calls the base checkpoint.
-  public func megatronTransfer(
-    for model: HuggingFaceModel, fused: Bool, pretrained: String?
-  ) throws -> Transfer {
-    throw AdapterError.unsupported(file: source, what: "Megatron adapters cannot be written yet")
-  }
 }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The linear layer that a slot is the weight of, as a Megatron checkpoint names it.
 ///
 /// The keys of an adapter begin with it: `decoder.layers.self_attention.linear_qkv.adapter.…`.
@@ -65,6 +67,34 @@ extension Slot {
     return switch role {
     case .wordEmbeddings, .positionEmbeddings, .queryNorm, .keyNorm: false
     default: true
+    }
+  }
+}
+
+extension MegatronModule {
+  /// The keys of one tensor of the layer's adapter, as Megatron-Bridge writes them.
+  ///
+  /// - Parameters:
+  ///   - name: what stands behind `.adapter.`.
+  ///   - shape: behind the axis for layers; a bank's has one for experts in front.
+  ///   - slot: the layer's weight, where the tensor's rows are the layer's; they are kept apart as its.
+  public func pieces(_ name: String, shape: Shape, rowsOf slot: Slot? = nil, isBank: Bool = false)
+    -> [MegatronPiece]
+  {
+    let rows = isBank ? shape[0] * shape[1] : shape[0]
+    var piece = MegatronPiece(
+      key: "\(key).adapter.\(name)", lead: lead, rows: 0..<rows, shape: shape,
+      fragments: slot?.fragments ?? [])
+    piece.isBank = isBank
+    guard let slot, slot.fragments.count > 1 else { return [piece] }
+    switch slot.role {
+    // Only the adapter of a Mamba layer follows its weight in this; of any other layer with more than a
+    // gate the rows are one.
+    case .mixer(.mamba, .input): return piece.split(".")
+    case .fc1, .sharedFC1, .expertFC1: return [piece]
+    default:
+      piece.fragments = []
+      return [piece]
     }
   }
 }
