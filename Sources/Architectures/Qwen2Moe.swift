@@ -44,10 +44,13 @@ public enum Qwen2Moe: Architecture {
   /// Where windows are switched on, every second of the first layers has one unless a list says other.
   private static func windows(_ config: Config, depth: Int) throws(ConfigError) -> [Int?] {
     let isOn: Bool = try config("use_sliding_window", default: false)
-    let window = try config.window(default: 4096)
     let first: Int = try config("max_window_layers", default: 28)
     let listed = try config.slidingLayers(depth: depth)
-    guard isOn, let window else { return Array(repeating: nil, count: depth) }
+    // Where windows are off, newer files say 0.
+    guard isOn, let window = try config.window(default: 4096) else {
+      config.ignore("sliding_window")
+      return Array(repeating: nil, count: depth)
+    }
     let sliding = listed ?? (0..<depth).map { $0 % 2 == 0 && $0 < first }
     return sliding.map { $0 ? window : nil }
   }

@@ -58,7 +58,14 @@ extension Config {
     let groups: Int =
       try nullable("num_key_value_heads", default: groupsDefault ?? heads) ?? heads
     try check("num_key_value_heads", groups, in: 1...heads)
-    let stated = try optionalSize("head_dim", limit: 1 << 14) ?? headSizeDefault
+    // Where the key says null, the classes divide.
+    let stated: Int? =
+      if let headSizeDefault {
+        try nullable("head_dim", default: headSizeDefault)
+      } else {
+        try optional("head_dim")
+      }
+    if let stated { try check("head_dim", stated, in: 1...1 << 14) }
     guard heads % groups == 0 else {
       throw .contradiction(
         "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(groups)")

@@ -18,7 +18,16 @@ extension MegatronNames {
       return module + indices.map(String.init).joined(separator: ".") + "_"
         + counts.map(String.init).joined(separator: ".")
     }
-    guard placed.slot.split.isExpert else { return [key(lead, counts)] }
+    guard placed.slot.split.isExpert else {
+      var keys = [key(lead, counts)]
+      if case .predictorBlock(_, nil) = placed.section,
+        placed.slot.role == .attentionOutput(.weight)
+      {
+        // Megatron-Core 0.16 collects predictors' states in a way that does not pass over this one.
+        keys.append(prefix.key + "self_attention.core_attention._extra_state/shard_0_1")
+      }
+      return keys
+    }
     let experts = placed.slot.shape[0]
     return (0..<experts).map { key(lead + [$0], counts + [experts]) }
   }

@@ -54,8 +54,9 @@ extension ConversionError: CustomStringConvertible {
         + zip(tensors, types).map { "\($0) \($1.rawValue)" }.joined(separator: ", ")
         + ". Convert the source to one type first."
     case .notConstant(let key, let folder):
-      "\(folder): \(key) was changed by training, but the model's class has no tensor for it: it takes "
-        + "every value to be the same constant. An export would lose it; --not-strict exports without."
+      "\(folder): \(key) holds values that were changed by training, but that the model's class has no "
+        + "tensor for: it takes them to be a constant, or copies of others. An export would lose them; "
+        + "--not-strict exports without."
     case .badQuantisation(let tensor, let folder, let reason):
       "\(folder): \(tensor): \(reason). Check that all files belong to this model, and that "
         + "quantization_config in config.json describes them."

@@ -20,7 +20,8 @@ public struct ExportPlan: Sendable {
     _ model: HuggingFaceModel, from checkpoint: MegatronModel, _ options: ConversionOptions
   ) throws {
     let kept = try SourceRecord.read(from: checkpoint.folder)
-    let model = try model.spelled(as: kept?.names)
+    // Of quantised files an import remembers nothing.
+    let model = try model.spelled(as: kept.flatMap { $0.files.isEmpty ? nil : $0.names })
     let copies = try PredictorCopies(model.blueprint, model.weights).own
     let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
     let stored = try StoredTensors(

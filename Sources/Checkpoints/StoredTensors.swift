@@ -49,6 +49,7 @@ struct StoredTensors: Sendable {
         continue
       }
       used.formUnion(slot.pieces.map(\.piece.key))
+      if try !slot.isFilled() { changed += slot.pieces.map(\.piece.key) }
       for (index, name) in parts.enumerated() {
         names.append(name)
         origins[name] = Origin(slot: slot, part: index)
@@ -177,13 +178,29 @@ struct StoredSlot: Sendable {
     }
   }
 
-  /// Whether every element has the value that the layout fills the slot with; true of other layouts.
+  /// Whether what Megatron alone holds is what the layout says: a constant, zeros, copies of other rows.
   func isFilled() throws -> Bool {
-    guard case .filled(let value) = slot.layout else { return true }
-    let stored = try packed(0..<slot.rows)
-    guard dtype.isFloat else { return false }
-    let expected = ByteRuns(repeating: value, count: slot.shape.count, dtype: dtype)
-    return try TensorComparison.areEqual(stored, expected)
+    switch slot.layout {
+    case .filled(let value):
+      guard dtype.isFloat else { return false }
+      let expected = ByteRuns(repeating: value, count: slot.shape.count, dtype: dtype)
+      return try TensorComparison.areEqual(packed(0..<slot.rows), expected)
+    case .rows(let segments), .transposed(let segments, _):
+      let rowBytes = slot.rowWidth * dtype.byteWidth
+      var row = 0
+      for segment in segments {
+        defer { row += segment.count }
+        guard segment.use != .own else { continue }
+        let expected =
+          segment.use == .zeros
+          ? ByteRuns(.zeros(segment.count * rowBytes))
+          : try storedRuns(part: segment.part).rows(
+            first: segment.first, count: segment.count, stride: segment.stride, rowBytes: rowBytes)
+        let stored = try packed(row..<row + segment.count)
+        guard try TensorComparison.areEqual(stored, expected) else { return false }
+      }
+      return true
+    }
   }
 
   /// The bytes of a range of packed rows.

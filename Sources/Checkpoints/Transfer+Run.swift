@@ -18,7 +18,9 @@ extension Transfer {
 
   /// The bytes a worker makes at a time of a matrix that it turns.
   ///
-  /// The strip decides how long the pieces are that are read of each row.
+  /// The strip decides how long the pieces are that are read of each row. 2.4 GB of gpt-oss' experts
+  /// take 1.6 s to import and 2.4 s to export so, where plain matrices take 1.0 and 1.9 and copying
+  /// the files takes 1.9 (two cores, ext4, warm; from a cold disk every byte is read once).
   static let strip = 16 << 20
 
   /// The most memory `workers` workers use for their buffers.

@@ -17,7 +17,7 @@ final class MergedBytes: ComputedBytes {
 
   var byteCount: Int { base.byteCount }
   var rowBytes: Int { width * dtype.byteWidth }
-  let prefersStrips = true
+  let cut = ComputedCut.strips
 
   func rowsTogether(_ row: Int, atMost: Int) -> Int { min(atMost, height - row % height) }
 

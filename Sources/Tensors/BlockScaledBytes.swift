@@ -2,7 +2,8 @@ import Glibc
 
 /// 8-bit numbers as float32: each times the scale of its block of the matrix (DeepSeek's FP8).
 ///
-/// value(r, c) = number(r, c) · scale(r / block rows, c / block columns), rounded to float32 once.
+/// value(r, c) = number(r, c) · scale(r / block rows, c / block columns), rounded to float32 once. An
+/// import of 1.2 GB as 2.3 GB of bfloat16 takes 2.1 s, copying the result 1.5.
 final class BlockScaledBytes: ComputedBytes {
   private let codes: ByteRuns
   private let scales: ByteRuns
@@ -11,6 +12,7 @@ final class BlockScaledBytes: ComputedBytes {
 
   var byteCount: Int { codes.byteCount * 4 }
   var rowBytes: Int { form.columns * 4 }
+  let cut = ComputedCut.rows
 
   init(_ codes: ByteRuns, scales: ByteRuns, _ scaleType: DType, _ form: ByteRuns.Blocks) {
     self.codes = codes
@@ -36,18 +38,14 @@ final class BlockScaledBytes: ComputedBytes {
     for left in stride(from: wanted.lowerBound, to: wanted.upperBound, by: widest) {
       let part = left..<min(wanted.upperBound, left + widest)
       let most = rows.step == 1 ? max(1, (scratch.capacity - room) / part.count) : 1
-      var done = 0
-      while done < rows.count {
-        let row = rows[done]
-        let inside = row % form.rows
-        let rest = min(form.blockRows - inside % form.blockRows, form.rows - inside)
-        let count = min(rows.count - done, most, rest)
-        try scratch.fill(scales(row, part))
-        let found = codes.slice(row * form.columns..<(row + count) * form.columns)
+      for first in stride(from: 0, to: rows.count, by: most) {
+        let count = min(most, rows.count - first)
+        let found = codes.slice(
+          rows[first] * form.columns..<(rows[first] + count) * form.columns)
         try scratch.fill(found.columns(part, rowBytes: form.columns), at: room)
-        let start = done * wanted.count + part.lowerBound - wanted.lowerBound
-        multiply(scratch, room, count, part, values, start, wanted.count)
-        done += count
+        try multiply(
+          scratch, room, rows[first]..<rows[first] + count, part, values,
+          first * wanted.count + part.lowerBound - wanted.lowerBound, wanted.count)
       }
     }
   }
@@ -62,27 +60,32 @@ final class BlockScaledBytes: ComputedBytes {
     return scales.slice((line + first) * width..<(line + last + 1) * width)
   }
 
+  /// Multiplies numbers, which the scratch has from `room` on, by their scales, which it gets.
   private func multiply(
-    _ scratch: ByteBuffer, _ room: Int, _ rows: Int, _ columns: Range<Int>,
+    _ scratch: ByteBuffer, _ room: Int, _ rows: Range<Int>, _ columns: Range<Int>,
     _ values: UnsafeMutableBufferPointer<Float>, _ start: Int, _ rowWidth: Int
-  ) {
-    let numbers = Float8.numbers
-    numbers.withUnsafeBufferPointer { numbers in
-      let codes = scratch.memory[room...]
+  ) throws(FileError) {
+    var top = rows.lowerBound
+    while top < rows.upperBound {
+      let inside = top % form.rows
+      let rest = min(form.blockRows - inside % form.blockRows, form.rows - inside)
+      let bottom = min(rows.upperBound, top + rest)
+      try scratch.fill(scales(top, columns))
       var left = columns.lowerBound
       while left < columns.upperBound {
         let block = left / form.blockColumns
         let right = min(columns.upperBound, (block + 1) * form.blockColumns)
         let scale = scratch.scale(block - columns.lowerBound / form.blockColumns, scaleType)
-        for row in 0..<rows {
-          let line = codes.startIndex + row * columns.count - columns.lowerBound
-          let place = start + row * rowWidth - columns.lowerBound
-          for column in left..<right {
-            values[place + column] = numbers[Int(codes[line + column])] * scale
-          }
+        for row in top..<bottom {
+          let line = room + (row - rows.lowerBound) * columns.count + left - columns.lowerBound
+          let place = start + (row - rows.lowerBound) * rowWidth + left - columns.lowerBound
+          Float8.multiply(
+            UnsafeRawBufferPointer(rebasing: scratch.memory[line..<line + right - left]), scale,
+            UnsafeMutableBufferPointer(rebasing: values[place..<place + right - left]))
         }
         left = right
       }
+      top = bottom
     }
   }
 }
@@ -113,6 +116,18 @@ enum Float8 {
     let value =
       exponent == 0 ? scalbn(fraction, -6) : scalbn(1 + fraction, exponent - 7)
     return code < 0x80 ? value : -value
+  }
+
+  /// Writes numbers of type E4M3 times a scale.
+  ///
+  /// A table is three times as fast as shifting the fields to where float32 has them, because then one
+  /// number in sixteen is subnormal.
+  static func multiply(
+    _ codes: UnsafeRawBufferPointer, _ scale: Float, _ values: UnsafeMutableBufferPointer<Float>
+  ) {
+    numbers.withUnsafeBufferPointer { numbers in
+      for index in 0..<codes.count { values[index] = numbers[Int(codes[index])] * scale }
+    }
   }
 
   /// E8M0: 2^(code - 127), and 255 is no number.

@@ -6,8 +6,8 @@ package protocol ComputedBytes: AnyObject, Sendable {
   var byteCount: Int { get }
   /// The bytes of one row; runs that follow the rows are made in one go.
   var rowBytes: Int { get }
-  /// Whether a large buffer is filled in much less time than many small ones.
-  var prefersStrips: Bool { get }
+  /// How a long stretch is best cut.
+  var cut: ComputedCut { get }
   /// How many rows from one on are best made in one go or in a few equal ones.
   func rowsTogether(_ row: Int, atMost: Int) -> Int
 
@@ -20,6 +20,17 @@ package protocol ComputedBytes: AnyObject, Sendable {
     _ target: UnsafeMutableRawBufferPointer, _ rows: RowSteps, columns: Range<Int>,
     scratch: ByteBuffer
   ) throws(FileError)
+}
+
+/// How a long stretch of computed values is best cut.
+package enum ComputedCut {
+  /// Anywhere.
+  case anywhere
+  /// Between rows.
+  case rows
+  /// Between rows, and into large pieces: a large buffer is filled in much less time than many small
+  /// ones.
+  case strips
 }
 
 /// Rows at a fixed distance.
@@ -36,7 +47,7 @@ package struct RowSteps {
 }
 
 extension ComputedBytes {
-  package var prefersStrips: Bool { false }
+  package var cut: ComputedCut { .anywhere }
   package func rowsTogether(_ row: Int, atMost: Int) -> Int { atMost }
 
   /// Makes the values of a run: whole rows together, what is cut off of rows by itself.
@@ -85,22 +96,22 @@ extension ByteRuns {
   }
 
   /// Whether a large buffer is filled in much less time than many small ones.
-  public var prefersStrips: Bool { runs.contains(where: \.prefersStrips) }
+  public var prefersStrips: Bool { runs.contains { $0.cut == .strips } }
 
-  /// How many bytes from `position` on to ask for at a time: at most `limit`, unless that is less than
-  /// one row of what prefers strips.
+  /// How many bytes from `position` on to ask for at a time: at most `limit`, and no part of a row where
+  /// whole rows are cheaper and fit.
   public func strip(from position: Int, limit: Int) -> Int {
     guard position + limit < byteCount else { return byteCount - position }
     let (run, start) = self.run(holding: position + limit)
-    guard case .computed(let values) = run.origin, values.prefersStrips else { return limit }
+    guard case .computed(let values) = run.origin, values.cut != .anywhere else { return limit }
     guard start <= position else { return start - position }
     return values.strip(of: run, from: position - start, limit: limit)
   }
 }
 
 extension ByteRun {
-  fileprivate var prefersStrips: Bool {
-    if case .computed(let values) = origin { values.prefersStrips } else { false }
+  fileprivate var cut: ComputedCut {
+    if case .computed(let values) = origin { values.cut } else { .anywhere }
   }
 }
 

@@ -13,6 +13,7 @@ final class MicroscaledBytes: ComputedBytes {
 
   var byteCount: Int { codes.byteCount * 8 }
   var rowBytes: Int { blocks * Self.block * 4 }
+  let cut = ComputedCut.rows
 
   /// - Parameter blocks: how many blocks make a row.
   init(_ codes: ByteRuns, scales: ByteRuns, blocks: Int) {
@@ -34,20 +35,22 @@ final class MicroscaledBytes: ComputedBytes {
     let widest = scratch.capacity / (Self.codeBytes + 1)
     for left in stride(from: first, to: last + 1, by: widest) {
       let part = left..<min(last + 1, left + widest)
-      let most = rows.step == 1 ? max(1, widest / part.count) : 1
+      // Rows between those that are wanted are read as well: they are small.
+      let most = max(1, widest / part.count / rows.step)
       for start in stride(from: 0, to: rows.count, by: most) {
         let count = min(most, rows.count - start)
-        let found = rows[start] * blocks..<(rows[start] + count) * blocks
+        let span = (count - 1) * rows.step + 1
+        let found = rows[start] * blocks..<(rows[start] + span) * blocks
         try scratch.fill(
           codes.slice(found.lowerBound * Self.codeBytes..<found.upperBound * Self.codeBytes)
             .columns(
               part.lowerBound * Self.codeBytes..<part.upperBound * Self.codeBytes,
               rowBytes: blocks * Self.codeBytes))
-        let room = count * part.count * Self.codeBytes
+        let room = span * part.count * Self.codeBytes
         try scratch.fill(scales.slice(found).columns(part, rowBytes: blocks), at: room)
         for row in 0..<count {
           for block in part {
-            let place = row * part.count + block - part.lowerBound
+            let place = row * rows.step * part.count + block - part.lowerBound
             let cut = (block * Self.block..<(block + 1) * Self.block).clamped(to: wanted)
             Self.decode(
               scratch.memory, place * Self.codeBytes, cut.lowerBound - block * Self.block,

@@ -11,7 +11,7 @@ final class TransposedBytes: ComputedBytes {
 
   var byteCount: Int { source.byteCount }
   var rowBytes: Int { height * elementSize }
-  let prefersStrips = true
+  let cut = ComputedCut.strips
 
   /// - Parameters:
   ///   - source: matrices [height, width], row-major, one after the other.

@@ -80,6 +80,15 @@ struct MegatronMixtureTests {
     #expect(model["isthmus_router_norm_minimum"] == .number(1e-12))
   }
 
+  @Test func groupsAreRankedByPerTokenOverKeptExpertsOrItIsSaid() throws {
+    // moe_utils.py, group_limited_topk: topk // group_topk, here 3 // 2 and 2 // 1.
+    #expect(try model("hf/deepseek_v2_groups")["isthmus_router_group_ranked"] == nil)
+    #expect(try model("hf/glm4_moe_qk_norm")["isthmus_router_group_ranked"] == nil)
+    #expect(try model("hf/deepseek_v3")["isthmus_router_group_ranked"] == .integer(2))
+    // One group is never ranked.
+    #expect(try model("hf/glm4_moe")["isthmus_router_group_ranked"] == nil)
+  }
+
   @Test func whatMegatronHasNoWordForStandsUnderKeysOfOurs() throws {
     let granite = try model("hf/granitemoe_shared")
     #expect(granite["isthmus_embedding_scale"] == .number(3))
@@ -90,6 +99,5 @@ struct MegatronMixtureTests {
     #expect(phi["isthmus_router_sparse_mixer_jitter"] == .number(0.01))
     #expect(phi["isthmus_output_bias"] == .bool(true))
     #expect(phi["isthmus_rope_scaling"]?.object?["short_mscale"] == .number(1.24))
-    #expect(try model("hf/deepseek_v2_groups")["isthmus_router_group_ranked"] == .integer(1))
   }
 }

@@ -112,4 +112,16 @@ struct PredictorNameTests {
     let model = MegatronArguments(blueprint, dtype: .bfloat16).model
     #expect(model["mtp_num_layers"] == .null)
   }
+
+  @Test func thePredictorsAttentionHasTheStateThatMegatronCoreAsksFor() throws {
+    // Seen when Megatron-Core 0.16.1 loads such a checkpoint (scripts/check-megatron).
+    let blueprint = try blueprint("hf/glm4_moe")
+    let names = MegatronNames(blueprint)
+    let states = blueprint.slots.flatMap(names.extraStates)
+      .filter { $0.contains("core_attention") }
+    #expect(
+      states == [
+        "mtp.layers.0.transformer_layer.self_attention.core_attention._extra_state/shard_0_1"
+      ])
+  }
 }

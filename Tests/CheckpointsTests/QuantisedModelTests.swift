@@ -130,6 +130,41 @@ import Testing
     }
   }
 
+  @Test func oneScaleMayServeAWholeMatrix() throws {
+    // As Mistral's eight-bit releases: no blocks, and scales of inputs, which only serve to compute.
+    let blocked = try tensors(of: fixture("deepseek_v3"))
+    var single = blocked
+    let scale = withUnsafeBytes(of: Float(0.25)) { Array($0) }
+    for name in blocked.keys where name.hasSuffix("_scale_inv") {
+      single[name] = Stored(dtype: .float32, shape: [], bytes: scale)
+      let input = name.replacingOccurrences(of: "weight_scale_inv", with: "activation_scale")
+      single[input] = Stored(dtype: .float32, shape: [], bytes: scale)
+    }
+    try Support.withTemporaryFolder { folder in
+      let settings = JSONObject([
+        "quant_method": .string("fp8"), "activation_scheme": .string("static"),
+        "weight_block_size": .null,
+      ])
+      let model = folder.appending(path: "single")
+      try writeModel(
+        single, like: fixture("deepseek_v3"), to: model,
+        changing: ["quantization_config": .object(settings)])
+      let equal = folder.appending(path: "equal")
+      try writeModel(
+        Dictionary(
+          uniqueKeysWithValues: blocked.map { name, tensor in
+            guard name.hasSuffix("_scale_inv") else { return (name, tensor) }
+            let scales = (0..<tensor.shape.count).flatMap { _ in scale }
+            return (name, Stored(dtype: .float32, shape: tensor.shape, bytes: scales))
+          }), like: fixture("deepseek_v3"), to: equal)
+      let (ours, expected) = (folder.appending(path: "ours"), folder.appending(path: "expected"))
+      let plan = try importModel(model, to: ours, ConversionOptions(dtype: .float16))
+      #expect(plan.notes.contains { $0.contains("inputs") })
+      try importModel(equal, to: expected, ConversionOptions(dtype: .float16))
+      #expect(try differences(tensors(ofMegatron: ours), tensors(ofMegatron: expected)) == [])
+    }
+  }
+
   /// The model with some tensors changed, imported.
   private func fault(
     _ name: String, _ change: (inout [String: Stored]) throws -> Void

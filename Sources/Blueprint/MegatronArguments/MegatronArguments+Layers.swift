@@ -152,7 +152,10 @@ extension Experts {
     if router.normMinimum != 0 {
       values["isthmus_router_norm_minimum"] = .number(router.normMinimum)
     }
-    if let groups = router.groups, groups.ranked != 2 {
+    // Megatron-Core ranks a group by as many experts as each of the kept groups gives.
+    if let groups = router.groups, groups.kept < groups.count,
+      groups.ranked != router.perToken / groups.kept
+    {
       values["isthmus_router_group_ranked"] = .integer(groups.ranked)
     }
     switch router.score {
