@@ -2,14 +2,6 @@ import Checkpoints
 
 // Stand-ins until the readers and writers are here: whoever writes one takes its line away.
 extension Adapter {
-  init(peft folder: String, for model: HuggingFaceModel) throws {
-    throw AdapterError.unsupported(file: folder, what: "PEFT adapters cannot be read yet")
-  }
-
-  init(mlx folder: String, for model: HuggingFaceModel) throws {
-    throw AdapterError.unsupported(file: folder, what: "mlx-lm adapters cannot be read yet")
-  }
-
   /// Everything that writing it as a PEFT folder takes.
   ///
   /// - Parameter base: what adapter_config.json calls the base model.
