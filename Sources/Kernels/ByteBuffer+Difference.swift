@@ -32,15 +32,16 @@ extension ByteBuffer {
       for lane in 0..<16 {
         change[lane] = (values[index + lane] - widen(stored[index + lane])).magnitude
       }
-      // The comparison is false for what is no number, so that such a change is kept.
-      largest.replace(with: change, where: .!(change .<= largest))
+      // What is no number counts as infinite: every comparison with it is false, so it would be lost.
+      change.replace(with: .infinity, where: change .!= change)
+      largest.replace(with: change, where: change .> largest)
       index += 16
     }
     var result: Float = 0
-    for lane in 0..<16 where !(largest[lane] <= result) { result = largest[lane] }
+    for lane in 0..<16 where largest[lane] > result { result = largest[lane] }
     while index < count {
       let change = (values[index] - widen(stored[index])).magnitude
-      if !(change <= result) { result = change }
+      if !(change <= result) { result = change.isNaN ? .infinity : change }
       index += 1
     }
     return result
