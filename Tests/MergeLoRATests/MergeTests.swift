@@ -168,6 +168,16 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
   }
 }
 
+@Test func checkpointOfAModelIsNoAdapter() throws {
+  try Support.withTemporaryFolder { folder in
+    let outcome = try merge(
+      ["--lora-checkpoint", checkpoint, "--pretrained", llama], to: folder.appending(path: "new"))
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("no adapter but a model's own weights"))
+    #expect(outcome.error.contains("--pretrained"))
+  }
+}
+
 @Test func adapterOfAnotherModelNamesTensorsAndBothShapes() throws {
   try Support.withTemporaryFolder { folder in
     let other = Support.model("bridge/gemma2").path
