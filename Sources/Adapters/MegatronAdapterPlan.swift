@@ -89,9 +89,8 @@ extension MegatronAdapterPlan.Layer {
     for members in groups {
       let rows = members.compactMap { try? $0.rows(of: slot, attentions[slot]).get() }
       guard rows.count == members.count else { continue }
-      return zip(members, rows).filter { member, rows in
-        !pairs(of: member, rows: rows, matrix: 0).isEmpty
-      }.map(\.0)
+      // All of them: Megatron-Bridge cannot load a layer that lacks one. Zeros change nothing.
+      return members
     }
     switch slot.role {
     case .queryKeyValue, .fc1, .sharedFC1:
