@@ -13,9 +13,16 @@ extension Adapter {
   public init(megatron path: String, for model: HuggingFaceModel) throws {
     let run = try RunFolder(resolving: path)
     try run.requireDistributed()
+    let stored = try MegatronModel(path: path)
+    guard stored.tensors.keys.contains(where: { $0.parted(at: ".adapter") != nil }) else {
+      throw AdapterError.unsupported(
+        file: run.folder,
+        what:
+          "it holds no adapter but a model's own weights. Name it with --pretrained if it is the "
+          + "base, and the adapter's run with --lora-checkpoint")
+    }
     let settings = try MegatronAdapterSettings(run)
-    var reader = try MegatronAdapterReader(
-      MegatronModel(path: path), model.blueprint, settings)
+    var reader = try MegatronAdapterReader(stored, model.blueprint, settings)
     for placed in model.blueprint.slots { try reader.read(placed) }
     try reader.finish()
     self.init(source: "\(settings.kind.rawValue) of Megatron's in \(run.folder)")

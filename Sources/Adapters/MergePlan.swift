@@ -44,14 +44,14 @@ public struct MergePlan: Sendable {
     _ adapters: [WeightedAdapter], into base: BaseModel, _ options: MergeOptions
   ) throws {
     let record = try MergeRecord(adapters, into: base, allowsNonFinite: options.allowsNonFinite)
-    var (transfer, notes) = try Self.base(base, options)
+    var (transfer, notes, model) = try Self.base(base, options)
     let tensors = BaseTensors(base, transfer)
     let builder = try OverlayBuilder(adapters, tensors)
     switch options.output {
     case .huggingFace:
       builder.overlay.apply(to: &transfer)
     case .megatron:
-      let plan = try ImportPlan(base.model, options.conversion, builder.overlay)
+      let plan = try ImportPlan(model, options.conversion, builder.overlay)
       (transfer, notes) = (plan.transfer, plan.notes)
     }
     transfer.before.append((path: MergeRecord.name, bytes: record.encoded))
@@ -60,22 +60,16 @@ public struct MergePlan: Sendable {
     changes = builder.report
   }
 
-  /// The base as a Hugging Face folder, written as it is.
+  /// The base as a Hugging Face folder, written as it is; and as a model with weights.
   private static func base(
     _ base: BaseModel, _ options: MergeOptions
-  ) throws -> (Transfer, [String]) {
+  ) throws -> (Transfer, [String], HuggingFaceModel) {
     guard let checkpoint = base.checkpoint else {
-      return (try CopyPlan(base.model, without: [MergeRecord.name]).transfer, [])
-    }
-    if options.output == .megatron {
-      throw AdapterError.unsupported(
-        file: base.place,
-        what: "a Megatron checkpoint is merged into a Hugging Face folder, or Hugging Face weights "
-          + "into a Megatron checkpoint; merge without --output-format megatron, then "
-          + "convert import the result")
+      return (try CopyPlan(base.model, without: [MergeRecord.name]).transfer, [], base.model)
     }
     let plan = try ExportPlan(base.model, from: checkpoint, options.conversion)
-    return (plan.transfer, plan.notes)
+    let model = options.output == .megatron ? try plan.exported() : base.model
+    return (plan.transfer, plan.notes, model)
   }
 }
 

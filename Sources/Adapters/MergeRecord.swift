@@ -60,7 +60,7 @@ struct MergeRecord {
             source: adapter.source, tensor: factor.name, value: bad.isNaN ? "NaN" : "infinity")
         }
         sum = crc32(Array(name.utf8), continuing: sum)
-        sum = values.withUnsafeBytes { crc32(Array($0), continuing: sum) }
+        sum = crc32(values, continuing: sum)
         count += values.count
       }
     }

@@ -3,46 +3,63 @@ import Tensors
 extension ByteBuffer {
   /// The largest difference between stored numbers at the start of this buffer and float32 ones of another.
   func largestDifference(_ count: Int, _ dtype: DType, from other: ByteBuffer) -> Float {
-    let stored = UnsafeRawBufferPointer(memory)
-    let values = UnsafeRawBufferPointer(other.memory).assumingMemoryBound(to: Float.self)
-    return switch dtype {
-    case .bfloat16:
-      Self.largest(count, values, stored.assumingMemoryBound(to: UInt16.self)) {
-        Float(bitPattern: UInt32($0) << 16)
+    guard let values = other.memory.baseAddress?.assumingMemoryBound(to: Float.self),
+      let stored = memory.baseAddress
+    else { return 0 }
+    let bits =
+      switch dtype {
+      case .bfloat16: Self.largest(count, values, bits: stored.assumingMemoryBound(to: UInt16.self))
+      case .float16:
+        Self.largest(count, values, halves: stored.assumingMemoryBound(to: Float16.self))
+      case .float32:
+        Self.largest(count, values, singles: stored.assumingMemoryBound(to: Float.self))
+      default: Self.largest(count, values, doubles: stored.assumingMemoryBound(to: Double.self))
       }
-    case .float16:
-      Self.largest(count, values, stored.assumingMemoryBound(to: Float16.self)) { Float($0) }
-    case .float32:
-      Self.largest(count, values, stored.assumingMemoryBound(to: Float.self)) { $0 }
-    default:
-      Self.largest(count, values, stored.assumingMemoryBound(to: Double.self)) { Float($0) }
-    }
+    return Float(bitPattern: bits)
   }
 
-  /// Sixteen at a time, which the compiler would not do by itself: it may not reorder comparisons.
-  @inline(__always)
-  private static func largest<Element>(
-    _ count: Int, _ values: UnsafeBufferPointer<Float>, _ stored: UnsafeBufferPointer<Element>,
-    _ widen: (Element) -> Float
-  ) -> Float {
-    var largest = SIMD16<Float>(repeating: 0)
-    var index = 0
-    while index + 16 <= count {
-      var change = SIMD16<Float>()
-      for lane in 0..<16 {
-        change[lane] = (values[index + lane] - widen(stored[index + lane])).magnitude
-      }
-      // The comparison is false for what is no number, so that such a change is kept.
-      largest.replace(with: change, where: .!(change .<= largest))
-      index += 16
+  // Numbers that are not negative are ordered as their bits are, and what is no number comes last. The
+  // compiler makes sixteen comparisons of whole numbers at a time, but of floats one: one loop for each
+  // type, because a closure would keep it from that too.
+
+  private static func largest(
+    _ count: Int, _ values: UnsafePointer<Float>, bits stored: UnsafePointer<UInt16>
+  ) -> UInt32 {
+    var largest: UInt32 = 0
+    for index in 0..<count {
+      let base = Float(bitPattern: UInt32(stored[index]) &<< 16)
+      largest = max(largest, (values[index] - base).bitPattern & 0x7FFF_FFFF)
     }
-    var result: Float = 0
-    for lane in 0..<16 where !(largest[lane] <= result) { result = largest[lane] }
-    while index < count {
-      let change = (values[index] - widen(stored[index])).magnitude
-      if !(change <= result) { result = change }
-      index += 1
+    return largest
+  }
+
+  private static func largest(
+    _ count: Int, _ values: UnsafePointer<Float>, halves stored: UnsafePointer<Float16>
+  ) -> UInt32 {
+    var largest: UInt32 = 0
+    for index in 0..<count {
+      largest = max(largest, (values[index] - Float(stored[index])).bitPattern & 0x7FFF_FFFF)
     }
-    return result
+    return largest
+  }
+
+  private static func largest(
+    _ count: Int, _ values: UnsafePointer<Float>, singles stored: UnsafePointer<Float>
+  ) -> UInt32 {
+    var largest: UInt32 = 0
+    for index in 0..<count {
+      largest = max(largest, (values[index] - stored[index]).bitPattern & 0x7FFF_FFFF)
+    }
+    return largest
+  }
+
+  private static func largest(
+    _ count: Int, _ values: UnsafePointer<Float>, doubles stored: UnsafePointer<Double>
+  ) -> UInt32 {
+    var largest: UInt32 = 0
+    for index in 0..<count {
+      largest = max(largest, (values[index] - Float(stored[index])).bitPattern & 0x7FFF_FFFF)
+    }
+    return largest
   }
 }

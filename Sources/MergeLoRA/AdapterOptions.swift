@@ -77,7 +77,14 @@ struct BaseOptions: ParsableArguments {
       """, valueName: "ckpt|ref"))
   var pretrained: String?
 
-  var wish: BaseModel.Wish { BaseModel.Wish(pretrained: pretrained, model: model) }
+  @Flag(
+    name: .customLong("not-strict"),
+    help: "Take of the base what is understood; name the rest and leave it out.")
+  var isLenient = false
+
+  var wish: BaseModel.Wish {
+    BaseModel.Wish(pretrained: pretrained, model: model, isStrict: !isLenient)
+  }
 }
 
 /// What scripts for Megatron-Bridge say; nothing that is read depends on it.

@@ -57,8 +57,8 @@ struct ImportAdapterCommand: ParsableCommand, ReportsJSON {
       notes: read.notes,
       next: [
         ["convert", "inspect", target],
-        ["merge-lora", "export-adapter", "--lora-checkpoint", target]
-          + ["--hf-model-path", model.reference, "--output", target + "-peft"],
+        ["merge-lora", "--lora-checkpoint", target, "--hf-model-path", model.reference]
+          + ["--output", target + "-merged"],
       ]
     ).run(destination, running)
   }

@@ -71,8 +71,9 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
     var options = MergeOptions()
     options.output = place.format
     options.conversion.sizes = peer.sizes
+    options.conversion.isStrict = !base.isLenient
     options.allowsNonFinite = adapters.allowsNonFinite
-    let plan = try MergePlan(weighted, into: found, options)
+    let plan = try plan(weighted, into: found, options)
     let target = Folder.absolute(place.output)
     let findings = MergeFindings(plan.changes, weighted, found)
     var conversion = Conversion(
@@ -84,6 +85,16 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       next: next(target, found))
     conversion.findings = findings.at
     try conversion.run(destination, running)
+  }
+
+  private func plan(
+    _ adapters: [WeightedAdapter], into base: BaseModel, _ options: MergeOptions
+  ) throws -> MergePlan {
+    do {
+      return try MergePlan(adapters, into: base, options)
+    } catch ConversionError.quantised(let folder, let method) {
+      throw QuantisedBase(folder: folder, method: method)
+    }
   }
 
   private func sources(_ base: BaseModel) -> [String] {
@@ -107,6 +118,18 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
         ],
       ]
     }
+  }
+}
+
+/// Weights in codes, to which nothing can be added.
+private struct QuantisedBase: Error, CustomStringConvertible {
+  var folder: String
+  var method: String
+
+  var description: String {
+    "\(folder) holds weights quantised by the method \(method), and an adapter is added to plain "
+      + "numbers. Make them plain with convert import --torch-dtype bfloat16 and convert export, "
+      + "then merge into the result."
   }
 }
 

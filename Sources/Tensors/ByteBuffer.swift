@@ -143,3 +143,8 @@ public final class ByteBuffer {
 public func crc32(_ bytes: [UInt8], continuing crc: UInt32 = 0) -> UInt32 {
   bytes.withUnsafeBytes { libdeflate_crc32(crc, $0.baseAddress, $0.count) }
 }
+
+/// CRC-32 of numbers as they lie in memory.
+public func crc32(_ numbers: [Float], continuing crc: UInt32 = 0) -> UInt32 {
+  numbers.withUnsafeBytes { libdeflate_crc32(crc, $0.baseAddress, $0.count) }
+}

@@ -168,6 +168,16 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
   }
 }
 
+@Test func checkpointOfAModelIsNoAdapter() throws {
+  try Support.withTemporaryFolder { folder in
+    let outcome = try merge(
+      ["--lora-checkpoint", checkpoint, "--pretrained", llama], to: folder.appending(path: "new"))
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("no adapter but a model's own weights"))
+    #expect(outcome.error.contains("--pretrained"))
+  }
+}
+
 @Test func adapterOfAnotherModelNamesTensorsAndBothShapes() throws {
   try Support.withTemporaryFolder { folder in
     let other = Support.model("bridge/gemma2").path
@@ -223,5 +233,62 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
       to: folder.appending(path: "new"))
     #expect(outcome.status == 1)
     #expect(outcome.error.contains("--max-memory"))
+  }
+}
+
+/// A PEFT adapter of rank 1 for one projection of 16 numbers to `outputs`.
+private func writeAdapter(
+  to folder: URL, module: String, inputs: Int, outputs: Int, first: Float = 0.5
+) throws {
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  let target = module.split(separator: ".").last ?? ""
+  let configuration = """
+    {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 1, "lora_alpha": 1, "bias": "none",
+     "target_modules": ["\(target)"], "lora_dropout": 0.0, "base_model_name_or_path": null}
+    """
+  try Data(configuration.utf8).write(to: folder.appending(path: "adapter_config.json"))
+  func tensor(_ side: String, _ shape: [Int]) -> HandMade {
+    var values = [Float](repeating: 0.5, count: shape[0] * shape[1])
+    values[0] = first
+    var tensor = HandMade.floats("base_model.model.\(module).\(side).weight", values)
+    tensor.shape = shape
+    return tensor
+  }
+  try HandMade.write(
+    [tensor("lora_A", [1, inputs]), tensor("lora_B", [outputs, 1])],
+    to: folder.appending(path: "adapter_model.safetensors"))
+}
+
+@Test(arguments: [Float.nan, .infinity])
+func adaptersThatAreNotFiniteAreMergedOnlyWhenAskedFor(_ value: Float) throws {
+  try Support.withTemporaryFolder { folder in
+    let bad = folder.appending(path: "bad")
+    try writeAdapter(
+      to: bad, module: "model.layers.0.self_attn.o_proj", inputs: 64, outputs: 64, first: value)
+    let target = folder.appending(path: "new")
+    let arguments = ["--lora-checkpoint", bad.path]
+    let refused = try merge(arguments, to: target)
+    #expect(refused.status == 1)
+    #expect(refused.error.contains("lora_A"))
+    #expect(refused.error.contains("--allow-non-finite"))
+    #expect(names(in: folder) == ["bad"])
+    let allowed = try merge(arguments + ["--allow-non-finite", "--json"], to: target)
+    #expect(allowed.status == 0, "\(allowed.error)")
+    let changed = try #require(try allowed.object["changed"] as? [[String: Any]])
+    #expect(changed.first?["largest"] as? String == "infinity")
+  }
+}
+
+@Test func quantisedBaseIsRefusedWithAWayOut() throws {
+  try Support.withTemporaryFolder { folder in
+    let lora = folder.appending(path: "lora")
+    try writeAdapter(
+      to: lora, module: "model.layers.0.self_attn.o_proj", inputs: 8, outputs: 16)
+    let base = Support.fixtures.appending(path: "quantised/deepseek_v3/hf").path
+    let outcome = try program.run([
+      "--lora-checkpoint", lora.path, "--hf-model-path", base, "--output", folder.path + "/new",
+    ])
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("convert import --torch-dtype"))
   }
 }
