@@ -10,7 +10,8 @@ let fast: [SwiftSetting] = [
 let package = Package(
   name: "isthmus",
   products: [
-    .executable(name: "convert", targets: ["Convert"])
+    .executable(name: "convert", targets: ["Convert"]),
+    .executable(name: "merge-lora", targets: ["MergeLoRA"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,8 +22,11 @@ let package = Package(
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .target(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
+    .target(name: "Kernels", dependencies: ["COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -34,10 +38,31 @@ let package = Package(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
       swiftSettings: fast),
+    .target(
+      name: "Adapters",
+      dependencies: [
+        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
+        "Tensors",
+      ],
+      swiftSettings: fast),
+    .target(
+      name: "Console",
+      dependencies: [
+        "Checkpoints", "JSON", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: fast),
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Checkpoints",
+        "Console", "Checkpoints",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: fast),
+    .executableTarget(
+      name: "MergeLoRA",
+      dependencies: [
+        "Console", "Adapters", "Checkpoints",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -46,6 +71,7 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
     .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),
@@ -53,7 +79,10 @@ let package = Package(
       name: "ArchitecturesTests",
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
+    .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
+    .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -325,7 +325,7 @@ extension Role {
 
 extension String {
   /// `…mlp.experts.experts.linear_fc1.weight` for one expert.
-  fileprivate func naming(expert: Int, _ keys: MegatronNames.ExpertKeys) -> String {
+  func naming(expert: Int, _ keys: MegatronNames.ExpertKeys) -> String {
     let marker = "experts.experts."
     guard let place = firstRange(of: marker) else { return self }
     let head = self[..<place.lowerBound]

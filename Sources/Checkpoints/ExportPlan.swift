@@ -9,6 +9,7 @@ public struct ExportPlan: Sendable {
   public let model: HuggingFaceModel
   public let notes: [String]
   public let transfer: Transfer
+  private let record: SourceRecord
 
   /// Finds every tensor of the blueprint in the checkpoint and lays out the folder.
   ///
@@ -30,8 +31,26 @@ public struct ExportPlan: Sendable {
       model: model, stored: stored, kept: kept, besides: model.blueprint.buffers.union(copies),
       dtype: options.dtype, isStrict: options.isStrict)
     self.model = model
-    transfer = try builder.transfer()
+    (transfer, record) = try builder.transfer()
     notes = stored.notes + builder.notes
+  }
+}
+
+extension ExportPlan {
+  /// The model with the checkpoint's weights, as if they had been exported.
+  ///
+  /// - Throws: what asking for the tensors' bytes throws.
+  package func exported() throws -> HuggingFaceModel {
+    var contents: [String: ByteRuns] = [:]
+    for task in transfer.tasks {
+      contents[task.name] = try task.runs().converted(
+        from: task.source, to: task.target, width: 1 << 12)
+    }
+    let files = record.files.map { file in
+      SafeTensorsFile(
+        path: "\(model.folder)/\(file.name)", header: file.header, contents: contents)
+    }
+    return model.with(ShardedFolder(model.folder, files: files, indexBytes: record.index))
   }
 }
 
@@ -65,7 +84,7 @@ private struct ExportBuilder {
     self.isStrict = isStrict
   }
 
-  mutating func transfer() throws -> Transfer {
+  mutating func transfer() throws -> (Transfer, SourceRecord) {
     var transfer = Transfer()
     let record = try template()
     for file in record.files { try add(file, to: &transfer) }
@@ -76,7 +95,7 @@ private struct ExportBuilder {
     if let index = record.index {
       transfer.after.append((path: ShardedFolder.indexName, bytes: index))
     }
-    return transfer
+    return (transfer, record)
   }
 
   /// The files to write: the model's own, those the checkpoint remembers, or new ones.

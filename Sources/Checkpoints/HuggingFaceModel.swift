@@ -13,7 +13,7 @@ public struct HuggingFaceModel: Sendable {
   public let origin: NameOrigin
   public private(set) var blueprint: Blueprint
   /// `nil` for a folder with only a configuration, which is enough to export into.
-  public let weights: ShardedFolder?
+  public private(set) var weights: ShardedFolder?
 
   /// Opens a folder.
   ///
@@ -33,6 +33,14 @@ public struct HuggingFaceModel: Sendable {
     architecture = configuration["architectures"]?.array?.first?.string ?? ""
     origin = found.architecture.origin
     blueprint = found.blueprint
+  }
+
+  /// The model with other weights, plain ones.
+  package func with(_ weights: ShardedFolder) -> HuggingFaceModel {
+    var model = self
+    model.weights = weights
+    model.blueprint.quantisation = nil
+    return model
   }
 
   /// The model with the names its files had, where it is without weights and somebody knows them.

@@ -33,14 +33,22 @@ public struct ImportPlan: Sendable {
   /// - Throws: `ConversionError.coverage` listing every tensor that is missing, unknown or of another
   ///   shape; `.unequalDuplicate`; `.noWeights`; `.mixedTypes`; `.notConvertible`.
   public init(_ model: HuggingFaceModel, _ options: ConversionOptions) throws {
+    try self.init(model, options, TensorOverlay())
+  }
+
+  /// The same with some tensors changed on the way.
+  package init(
+    _ model: HuggingFaceModel, _ options: ConversionOptions, _ overlay: TensorOverlay
+  ) throws {
     guard let weights = model.weights else {
       throw ConversionError.noWeights(folder: model.folder)
     }
-    let tensors = try SourceTensors(weights, model.blueprint.quantisation)
+    var tensors = try SourceTensors(weights, model.blueprint.quantisation)
     if tensors.isQuantised, options.dtype == nil {
       throw ConversionError.quantised(
         folder: model.folder, method: model.blueprint.quantisation?.method ?? "")
     }
+    tensors.overlay = overlay
     let source = try SourceCoverage(model, tensors, isStrict: options.isStrict)
     var builder = ImportBuilder(
       weights: tensors, blueprint: source.blueprint, options: options, absent: source.absent)

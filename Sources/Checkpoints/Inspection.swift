@@ -81,7 +81,7 @@ extension Inspection {
       let file = try SafeTensorsFile(path)
       self.init(
         path: path, format: "safetensors", title: "safetensors file", tensors: TensorSet(file))
-      files = [File(name: Folder.name(path), bytes: file.file.size)]
+      files = [File(name: Folder.name(path), bytes: file.size)]
       parameters = Self.elements(tensors)
       for (name, value) in file.header.metadata { add("metadata \(name)", name, .string(value)) }
     case .torch(let path): try self.init(torch: path)
@@ -106,7 +106,7 @@ extension Inspection {
     self.init(
       path: folder, format: "huggingface", title: "Hugging Face folder",
       tensors: weights.map { TensorSet($0) } ?? TensorSet([]))
-    files = (weights?.files ?? []).map { File(name: Folder.name($0.path), bytes: $0.file.size) }
+    files = (weights?.files ?? []).map { File(name: Folder.name($0.path), bytes: $0.size) }
     if weights == nil { notes.append("It has no safetensors weights.") }
     guard Folder.isFile("\(folder)/config.json") else {
       notes.append("It has no config.json, so nothing says what model the tensors are.")

@@ -24,7 +24,11 @@ struct MegatronRunFiles {
     transfer.before.append((path: "\(folder)/common.pt", bytes: CommonState.encoded(iteration: 0)))
     transfer.before.append((path: "\(folder)/train_state.pt", bytes: try TrainState().encoded()))
     transfer.before.append(
-      (path: "\(folder)/run_config.yaml", bytes: Array(try runConfig().dumped().utf8)))
+      (
+        path: "\(folder)/run_config.yaml",
+        bytes: Array(
+          try model.runConfig(blueprint, dtype: dtype, sizes: options.sizes).dumped().utf8)
+      ))
     guard let weights = model.weights else { return }
     let record = "\(folder)/\(SourceRecord.folder)"
     let files = remembersFiles ? SourceRecord(weights) : SourceRecord(files: [], index: nil)
@@ -59,12 +63,5 @@ struct MegatronRunFiles {
     transfer.after.append((path: "latest_train_state.pt", bytes: try TrainState().encoded()))
     transfer.after.append(
       (path: "latest_checkpointed_iteration.txt", bytes: RunFolder.trackerBytes(iteration: 0)))
-  }
-
-  /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
-  private func runConfig() throws -> YAMLValue {
-    let arguments = MegatronArguments(
-      blueprint, source: model.folder, dtype: dtype, sizes: options.sizes, origin: model.origin)
-    return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: model.folder)
   }
 }

@@ -25,7 +25,9 @@ struct PackedSource: Sendable {
       layout = slot.layout
     }
     let isComputed = parts.contains { $0?.isQuantised ?? false }
-    work = max(isComputed || slot.shift != 0 ? .computing : .copying, layout.work)
+    let isChanged = slot.parts.contains { weights.overlay.changes[$0.name] != nil }
+    work =
+      isChanged ? .turning : max(isComputed || slot.shift != 0 ? .computing : .copying, layout.work)
   }
 
   /// The bytes of a range of packed rows, zeros behind the last (a padded vocabulary).

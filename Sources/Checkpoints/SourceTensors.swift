@@ -27,6 +27,8 @@ struct SourceTensors: Sendable {
   }
 
   let weights: ShardedFolder
+  /// What is made of some of them.
+  var overlay = TensorOverlay()
   private var tensors: [String: Tensor] = [:]
   /// Of each name in the files the tensor it serves, where that has another name.
   private var owners: [String: String] = [:]
@@ -101,11 +103,13 @@ struct SourceTensors: Sendable {
       found = .microscaled(
         try weights.runs(of: codes), scales: try weights.runs(of: scales), blocks: blocks)
     }
-    guard let tensor, tensor.dtype != dtype else { return found }
+    guard let tensor else { return found }
+    let changed = overlay.apply(to: name, found, tensor.dtype)
+    guard tensor.dtype != dtype else { return changed }
     let width =
       (tensor.isOutputFirst ? tensor.shape.dimensions.dropLast() : tensor.shape.dimensions[...])
       .last
-    return found.converted(from: tensor.dtype, to: dtype, width: width ?? 1)
+    return changed.converted(from: tensor.dtype, to: dtype, width: width ?? 1)
   }
 
   // MARK: - Finding what belongs together

@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Checkpoints
+import Console
 import JSON
 
 /// `convert architectures`: what can be converted.

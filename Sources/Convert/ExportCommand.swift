@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Console
 import MegatronFormat
 import Tensors
 
@@ -55,7 +56,7 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     let plan = try ExportPlan(source, from: stored, ConversionOptions(tensors, layout))
     let target = Folder.absolute(place.huggingFacePath)
     try Conversion(
-      name: "export", architecture: source.architecture,
+      name: "export", verb: "Exported", architecture: source.architecture,
       sources: [folder, Folder.absolute(megatronPath)], destination: target,
       tensors: plan.transfer.tasks.count, transfer: plan.transfer, notes: plan.notes,
       next: [

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blueprint
 import Checkpoints
+import Console
 import Tensors
 
 /// `convert import`: Hugging Face to Megatron.
@@ -43,7 +44,8 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
     let plan = try ImportPlan(source, ConversionOptions(tensors, layout))
     let target = Folder.absolute(place.megatronPath)
     try Conversion(
-      name: "import", architecture: source.architecture, sources: [folder], destination: target,
+      name: "import", verb: "Imported", architecture: source.architecture, sources: [folder],
+      destination: target,
       tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer,
       notes: plan.notes + source.origin.notes(source.architecture),
       next: [

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Console
 import JSON
 import SafeTensors
 import Tensors

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blueprint
 import Checkpoints
+import Console
 import Tensors
 
 /// The model a command is about.
@@ -36,10 +37,6 @@ struct ModelOptions: ParsableArguments {
 
 /// How the tensors are written.
 struct TensorOptions: ParsableArguments {
-  enum Precision: String, CaseIterable, ExpressibleByArgument {
-    case bfloat16, float16, float32
-  }
-
   enum Device: String, CaseIterable, ExpressibleByArgument {
     case cpu
   }
@@ -112,90 +109,25 @@ struct LayoutOptions: ParsableArguments {
 
   /// Refuses formats that cannot be written yet.
   func requireWritable() throws {
-    guard format == .torchDist else { throw CommandError.formatNotWritten(format.rawValue) }
-  }
-}
-
-/// Where a result goes.
-struct DestinationOptions: ParsableArguments {
-  @Flag(help: "Replace what is at the destination, once the new is complete.")
-  var overwrite = false
-
-  @Flag(
-    name: .customLong("dry-run"),
-    help: "Print the plan (tensors, bytes, memory, disk) and write nothing.")
-  var isDryRun = false
-}
-
-/// How a command works and talks.
-struct RunOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads at work. (default: the number of cores)", valueName: "n"))
-  var workers: Int?
-
-  @Option(
-    name: .customLong("max-memory"),
-    help: ArgumentHelp("The most memory for buffers, such as 512MB or 2GiB.", valueName: "size"))
-  var maximumMemory = ByteSize(1 << 30, as: "1GiB")
-
-  @Flag(name: .customLong("no-progress"), help: "Show no progress.")
-  var hidesProgress = false
-
-  @Flag(name: .customLong("json"), help: "Print the result as one JSON object.")
-  var json = false
-
-  func validate() throws {
-    if let workers, !(1...1024).contains(workers) {
-      throw ValidationError("--workers must be a number from 1 to 1024, not \(workers).")
-    }
-  }
-
-  /// The number of workers: as asked for, else one per core as far as memory reaches.
-  ///
-  /// - Parameter memory: what so many workers need.
-  func workerCount(memory: (Int) -> Int) throws -> Int {
-    let limit = maximumMemory.bytes
-    let wanted = workers ?? Environment.processors
-    if memory(wanted) <= limit { return wanted }
-    guard workers == nil, let fitting = (1..<wanted).last(where: { memory($0) <= limit }) else {
-      throw CommandError.memoryTooSmall(
-        limit: limit, workers: workers ?? 1, needed: memory(workers ?? 1))
-    }
-    return fitting
-  }
-
-  var progressStyle: ProgressDisplay.Style {
-    ProgressDisplay.style(isHidden: hidesProgress || json)
-  }
-}
-
-/// What the program itself refuses, beyond what the rooms below it do.
-enum CommandError: Error, CustomStringConvertible {
-  case formatNotWritten(String)
-  case memoryTooSmall(limit: Int, workers: Int, needed: Int)
-  /// Publishing the result would remove what it is made from.
-  case wouldReplaceSource(destination: String, source: String)
-
-  var description: String {
-    switch self {
-    case .formatNotWritten(let name):
-      "The format \(name) cannot be written by this version. "
-        + "Leave --format out to write torch_dist, which Megatron-Core and Megatron-Bridge load."
-    case .memoryTooSmall(let limit, let workers, let needed):
-      "--max-memory of \(Format.bytes(limit)) is too little: the buffers of \(Format.count(workers, "worker")) need "
-        + "\(needed) bytes (\(Format.bytes(needed))). Allow that much"
-        + (workers > 1 ? ", or ask for fewer with --workers." : ".")
-    case .wouldReplaceSource(let destination, let source):
-      "The destination \(destination) holds the source \(source), which would be gone once the result "
-        + "took its place. Choose another destination."
-    }
+    guard format == .torchDist else { throw FormatNotWritten(name: format.rawValue) }
   }
 }
 
 extension ConversionOptions {
   init(_ tensors: TensorOptions, _ layout: LayoutOptions) {
     self.init()
-    dtype = tensors.precision.flatMap { DType(torchName: $0.rawValue) }
+    dtype = tensors.precision?.dtype
     isStrict = !tensors.isLenient
     sizes = layout.sizes
+  }
+}
+
+/// A format that is known but cannot be written.
+struct FormatNotWritten: Error, CustomStringConvertible {
+  var name: String
+
+  var description: String {
+    "The format \(name) cannot be written by this version. "
+      + "Leave --format out to write torch_dist, which Megatron-Core and Megatron-Bridge load."
   }
 }

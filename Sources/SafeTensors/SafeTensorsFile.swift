@@ -1,16 +1,41 @@
 import Tensors
 
 /// One safetensors file open for reading; its header is validated, its data are read when asked for.
+///
+/// It may also be a file that could be written: the header is there, and the tensors' bytes lie elsewhere.
 public struct SafeTensorsFile: Sendable {
-  public let file: InputFile
-  public let header: SafeTensorsHeader
+  private enum Contents: Sendable {
+    case file(InputFile)
+    /// By tensor.
+    case elsewhere([String: ByteRuns])
+  }
 
-  public var path: String { file.path }
+  public let path: String
+  public let header: SafeTensorsHeader
+  private let contents: Contents
 
   /// Opens a file, which may be a symbolic link, and reads its header.
   public init(_ path: String) throws(SafeTensorsError) {
+    let file: InputFile
     do { file = try InputFile(path) } catch { throw .file(error) }
+    self.path = file.path
+    contents = .file(file)
     header = try SafeTensorsHeader(reading: file)
+  }
+
+  /// A file that is not there, whose tensors are.
+  package init(path: String, header: SafeTensorsHeader, contents: [String: ByteRuns]) {
+    self.path = path
+    self.header = header
+    self.contents = .elsewhere(contents)
+  }
+
+  /// The bytes of the whole file, those behind the data too.
+  public var size: Int {
+    switch contents {
+    case .file(let file): file.size
+    case .elsewhere: header.fileSize
+    }
   }
 
   public subscript(name: String) -> TensorEntry? { header[name] }
@@ -23,8 +48,13 @@ public struct SafeTensorsFile: Sendable {
     guard !entry.dtype.isSubByte else {
       throw .subByteData(file: path, tensor: name, dtype: entry.dtype)
     }
-    return ByteRuns(
-      ByteRun(
-        file: file, offset: header.dataOffset + entry.range.lowerBound, length: entry.byteCount))
+    switch contents {
+    case .file(let file):
+      return ByteRuns(
+        ByteRun(
+          file: file, offset: header.dataOffset + entry.range.lowerBound, length: entry.byteCount))
+    case .elsewhere(let tensors):
+      return tensors[name] ?? ByteRuns()
+    }
   }
 }

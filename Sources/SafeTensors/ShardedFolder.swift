@@ -58,4 +58,20 @@ public struct ShardedFolder: Sendable {
     self.names = loader.names
     tensors = loader.tensors
   }
+
+  /// A folder that is not there, of files that could be written.
+  package init(_ path: String, files: [SafeTensorsFile], indexBytes: [UInt8]?) {
+    self.path = path
+    self.files = files
+    self.indexBytes = indexBytes
+    indexMetadata = nil
+    names = files.flatMap { $0.header.tensors.map(\.name) }
+    var tensors: [String: Location] = [:]
+    for (index, file) in files.enumerated() {
+      for entry in file.header.tensors {
+        tensors[entry.name] = Location(file: index, entry: entry)
+      }
+    }
+    self.tensors = tensors
+  }
 }

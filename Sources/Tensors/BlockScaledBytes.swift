@@ -168,6 +168,6 @@ extension ByteRuns {
   public static func blockScaled(
     _ codes: ByteRuns, scales: ByteRuns, _ scaleType: DType, _ blocks: Blocks
   ) -> ByteRuns {
-    ByteRuns(BlockScaledBytes(codes, scales: scales, scaleType, blocks))
+    ByteRuns(computed: BlockScaledBytes(codes, scales: scales, scaleType, blocks))
   }
 }

@@ -6,9 +6,9 @@ import Glibc
 /// Not `Sendable`: each worker owns its own. Memory is page-aligned and stays uninitialised until used.
 public final class ByteBuffer {
   public let capacity: Int
-  let memory: UnsafeMutableRawBufferPointer
+  package let memory: UnsafeMutableRawBufferPointer
   /// Where computed values are made from others; computed ones among those have its own scratch.
-  private(set) lazy var scratch = ByteBuffer(capacity: Self.scratchSize)
+  package private(set) lazy var scratch = ByteBuffer(capacity: Self.scratchSize)
 
   /// Small enough to stay in the second cache.
   public static let scratchSize = 256 << 10
@@ -142,4 +142,9 @@ public final class ByteBuffer {
 /// CRC-32 with zip's polynomial.
 public func crc32(_ bytes: [UInt8], continuing crc: UInt32 = 0) -> UInt32 {
   bytes.withUnsafeBytes { libdeflate_crc32(crc, $0.baseAddress, $0.count) }
+}
+
+/// CRC-32 of numbers as they lie in memory.
+public func crc32(_ numbers: [Float], continuing crc: UInt32 = 0) -> UInt32 {
+  numbers.withUnsafeBytes { libdeflate_crc32(crc, $0.baseAddress, $0.count) }
 }

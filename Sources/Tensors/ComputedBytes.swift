@@ -2,7 +2,7 @@
 ///
 /// It stands where a file could stand: runs name stretches of it, and are cut and joined without
 /// computing anything. Whoever fills a buffer from a run gets the values.
-protocol ComputedBytes: AnyObject, Sendable {
+package protocol ComputedBytes: AnyObject, Sendable {
   var byteCount: Int { get }
   /// The bytes of one row; runs that follow the rows are made in one go.
   var rowBytes: Int { get }
@@ -23,7 +23,7 @@ protocol ComputedBytes: AnyObject, Sendable {
 }
 
 /// How a long stretch of computed values is best cut.
-enum ComputedCut {
+package enum ComputedCut {
   /// Anywhere.
   case anywhere
   /// Between rows.
@@ -34,12 +34,12 @@ enum ComputedCut {
 }
 
 /// Rows at a fixed distance.
-struct RowSteps {
-  var first: Int
-  var count: Int
-  var step: Int
+package struct RowSteps {
+  package var first: Int
+  package var count: Int
+  package var step: Int
 
-  subscript(index: Int) -> Int { first + index * step }
+  package subscript(index: Int) -> Int { first + index * step }
 
   func part(_ range: Range<Int>) -> RowSteps {
     RowSteps(first: self[range.lowerBound], count: range.count, step: step)
@@ -47,8 +47,8 @@ struct RowSteps {
 }
 
 extension ComputedBytes {
-  var cut: ComputedCut { .anywhere }
-  func rowsTogether(_ row: Int, atMost: Int) -> Int { atMost }
+  package var cut: ComputedCut { .anywhere }
+  package func rowsTogether(_ row: Int, atMost: Int) -> Int { atMost }
 
   /// Makes the values of a run: whole rows together, what is cut off of rows by itself.
   func fill(
@@ -91,7 +91,7 @@ extension ComputedBytes {
 }
 
 extension ByteRuns {
-  init(_ values: any ComputedBytes) {
+  package init(computed values: any ComputedBytes) {
     self.init(ByteRun(.computed(values), offset: 0, length: values.byteCount))
   }
 

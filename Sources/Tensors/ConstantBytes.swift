@@ -27,7 +27,7 @@ extension ByteRuns {
       self.init(.zeros(element.count * count))
       return
     }
-    self.init(ConstantBytes(element, count: count))
+    self.init(computed: ConstantBytes(element, count: count))
   }
 }
 

@@ -51,6 +51,6 @@ extension ByteRuns {
   /// - Parameter width: the elements of a row.
   public func converted(from: DType, to: DType, width: Int) -> ByteRuns {
     guard from != to, byteCount > 0 else { return self }
-    return ByteRuns(ConvertedBytes(self, from: from, to: to, width: width))
+    return ByteRuns(computed: ConvertedBytes(self, from: from, to: to, width: width))
   }
 }

@@ -95,6 +95,6 @@ extension ByteRuns {
   ///
   /// - Parameter blocks: how many blocks make a row.
   public static func microscaled(_ codes: ByteRuns, scales: ByteRuns, blocks: Int) -> ByteRuns {
-    ByteRuns(MicroscaledBytes(codes, scales: scales, blocks: blocks))
+    ByteRuns(computed: MicroscaledBytes(codes, scales: scales, blocks: blocks))
   }
 }

@@ -35,7 +35,8 @@ final class ShiftedBytes: ComputedBytes {
 extension ByteRuns {
   /// The same numbers with `shift` added to each.
   public func shifted(by shift: Double, dtype: DType) -> ByteRuns {
-    shift == 0 || byteCount == 0 ? self : ByteRuns(ShiftedBytes(self, by: shift, dtype: dtype))
+    shift == 0 || byteCount == 0
+      ? self : ByteRuns(computed: ShiftedBytes(self, by: shift, dtype: dtype))
   }
 }
 

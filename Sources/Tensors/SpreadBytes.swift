@@ -112,6 +112,6 @@ extension ByteRuns {
 
   /// Rows of this concatenation in other places; together they fill all places once.
   public func spread(_ spreads: [Spread], rowBytes: Int) -> ByteRuns {
-    ByteRuns(SpreadBytes(self, spreads, rowBytes: rowBytes))
+    ByteRuns(computed: SpreadBytes(self, spreads, rowBytes: rowBytes))
   }
 }

@@ -92,7 +92,7 @@ extension ByteRuns {
   public func transposed(matrices: Int, height: Int, elementSize: Int) -> ByteRuns {
     guard byteCount > 0 else { return self }
     return ByteRuns(
-      TransposedBytes(self, matrices: matrices, height: height, elementSize: elementSize))
+      computed: TransposedBytes(self, matrices: matrices, height: height, elementSize: elementSize))
   }
 }
 

@@ -32,7 +32,7 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
       ["HF_HOME": folder.path, "HF_HUB_CACHE": ""],
       ["HF_HOME": "/nowhere", "HF_HUB_CACHE": folder.path + "/hub"],
     ] {
-      let outcome = try Program.run(
+      let outcome = try program.run(
         ["roundtrip", "--hf-model", reference, "--work-dir", folder.path, "--json"],
         environment: variables)
       #expect(outcome.status == 0)
@@ -45,11 +45,11 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
   try Support.withTemporaryFolder { folder in
     try fillCache(folder.appending(path: "hub"))
     let environment = ["HF_HOME": folder.path, "HF_HUB_CACHE": ""]
-    let known = try Program.run(
+    let known = try program.run(
       ["inspect", "org/demo", "--json"], environment: environment)
     #expect(known.status == 0)
     for words in [["hf://org/demo@v2.0"], ["org/demo", "--hf-revision", "v2.0"]] {
-      let outcome = try Program.run(
+      let outcome = try program.run(
         ["import", "--hf-model"] + words + ["--megatron-path", folder.path + "/m"],
         environment: environment)
       #expect(outcome.status == 1)
@@ -60,7 +60,7 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
 
 @Test(arguments: ["a/b/c", "../x", "org/..", "hf://", "hf://a b/c"])
 func referencesThatAreNoneAreRefused(_ reference: String) throws {
-  let outcome = try Program.run(["inspect", reference])
+  let outcome = try program.run(["inspect", reference])
   #expect(outcome.status == 1)
   #expect(outcome.error.hasPrefix("error: "))
 }

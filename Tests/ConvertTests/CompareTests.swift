@@ -11,7 +11,7 @@ private let distributed = Support.names(in: "formats").filter { name in
 func distributedCheckpointEqualsItsTensors(_ name: String) throws {
   let checkpoint = Support.data("formats/\(name)").path
   let expected = Support.data("formats/\(name).expected.safetensors").path
-  let outcome = try Program.run(["compare", checkpoint, expected])
+  let outcome = try program.run(["compare", checkpoint, expected])
   #expect(outcome.status == 0, "\(outcome.error)\(outcome.output)")
 }
 
@@ -22,13 +22,13 @@ private let mapped = Support.names(in: "bridge").flatMap { model in
 
 @Test(arguments: mapped)
 func checkpointOfThePeerEqualsItsModel(_ model: String, _ checkpoint: String) throws {
-  let known = try Program.run(["architectures"]).output
+  let known = try program.run(["architectures"]).output
   let folder = Support.model("bridge/\(model)")
   let configuration = try JSONSerialization.jsonObject(
     with: Data(contentsOf: folder.appending(path: "config.json")))
   let classes = (configuration as? [String: Any])?["architectures"] as? [String]
   let name = try #require(classes?.first)
-  let outcome = try Program.run([
+  let outcome = try program.run([
     "compare", Support.data("bridge/\(model)/\(checkpoint)").path, folder.path,
   ])
   if known.contains(name) {
@@ -47,7 +47,7 @@ private let original: [HandMade] = [
 /// Compares the original with a changed copy.
 private func compare(
   _ options: [String] = [], change: (inout [HandMade]) -> Void
-) throws -> (text: Program.Outcome, differences: [[String: Any]]) {
+) throws -> (text: BuiltProgram.Outcome, differences: [[String: Any]]) {
   try Support.withTemporaryFolder { folder in
     var copy = original
     change(&copy)
@@ -55,8 +55,8 @@ private func compare(
     try HandMade.write(original, to: a)
     try HandMade.write(copy, to: b)
     let arguments = ["compare", a.path, b.path] + options
-    let object = try Program.run(arguments + ["--json"])
-    let text = try Program.run(arguments)
+    let object = try program.run(arguments + ["--json"])
+    let text = try program.run(arguments)
     #expect(object.status == text.status)
     return (text, try #require(try object.object["differences"] as? [[String: Any]]))
   }
@@ -134,7 +134,7 @@ private func compare(
     let (a, b) = (folder.appending(path: "a.safetensors"), folder.appending(path: "b.safetensors"))
     try HandMade.write((0..<30).map { .floats("t\($0)", [0]) }, to: a)
     try HandMade.write((0..<30).map { .floats("t\($0)", [1]) }, to: b)
-    let outcome = try Program.run(["compare", a.path, b.path])
+    let outcome = try program.run(["compare", a.path, b.path])
     #expect(outcome.status == 3)
     #expect(outcome.output.contains("… and 10 more"))
   }
@@ -145,7 +145,7 @@ private func compare(
     let (a, b) = (folder.appending(path: "a.safetensors"), folder.appending(path: "b.safetensors"))
     try HandMade.write([.floats("x", [0])], to: a)
     try HandMade.write([.floats("y", [0])], to: b)
-    let outcome = try Program.run(["compare", a.path, b.path])
+    let outcome = try program.run(["compare", a.path, b.path])
     #expect(outcome.status == 1)
     #expect(outcome.error.contains("no tensor name in common"))
   }
@@ -155,7 +155,7 @@ private func compare(
   try Support.withTemporaryFolder { folder in
     let file = folder.appending(path: "a.h5")
     try Data([0x89] + Array("HDF\r\n\u{1A}\n".utf8) + [0, 0, 0, 0]).write(to: file)
-    let outcome = try Program.run(["compare", file.path, file.path])
+    let outcome = try program.run(["compare", file.path, file.path])
     #expect(outcome.status == 1)
     #expect(outcome.error.contains("HDF5"))
   }
@@ -166,8 +166,8 @@ private func compare(
   let files = ["float8", "float8_as_float32"].map {
     folder.appending(path: "\($0).safetensors").path
   }
-  #expect(try Program.run(["compare"] + files).status == 3)
-  #expect(try Program.run(["compare"] + files + ["--tolerance", "0"]).status == 0)
+  #expect(try program.run(["compare"] + files).status == 3)
+  #expect(try program.run(["compare"] + files + ["--tolerance", "0"]).status == 0)
 }
 
 @Test func complexNumbersAreComparedBitForBitWhateverTheTolerance() throws {
@@ -178,6 +178,6 @@ private func compare(
       try HandMade.write([HandMade(name: "c", dtype: "C64", shape: [1], bytes: bytes)], to: url)
     }
     let arguments = ["compare", a.path, b.path, "--tolerance", "10"]
-    #expect(try Program.run(arguments).status == 3)
+    #expect(try program.run(arguments).status == 3)
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Test func roundtripOfTheDemoIsEqual() throws {
   try Support.withTemporaryFolder { folder in
-    let outcome = try Program.run([
+    let outcome = try program.run([
       "roundtrip", "--hf-model", demo.path, "--work-dir", folder.path, "--json",
     ])
     #expect(outcome.status == 0)
@@ -22,7 +22,7 @@ import Testing
 @Test func importAndExportGiveEveryFileBack() throws {
   try Support.withTemporaryFolder { folder in
     let megatron = folder.appending(path: "a model's checkpoint")
-    let imported = try Program.run([
+    let imported = try program.run([
       "import", "--hf-model", demo.path, "--megatron-path", megatron.path, "--tp", "2",
     ])
     #expect(imported.status == 0)
@@ -32,7 +32,7 @@ import Testing
       imported.output.split(separator: "\n").first { $0.hasPrefix("  convert inspect") })
     #expect(next.hasSuffix(#"'\''s checkpoint'"#))
     let back = folder.appending(path: "back")
-    let exported = try Program.run([
+    let exported = try program.run([
       "export", "--hf-model", demo.path, "--megatron-path", megatron.path, "--hf-path", back.path,
       "--json",
     ])
@@ -49,7 +49,7 @@ import Testing
 
 @Test func missingModelSaysHowToGetIt() throws {
   try Support.withTemporaryFolder { folder in
-    let outcome = try Program.run(
+    let outcome = try program.run(
       ["import", "--hf-model", "no-such/model", "--megatron-path", folder.path + "/m"],
       environment: ["HF_HOME": folder.path])
     #expect(outcome.status == 1)
@@ -65,13 +65,13 @@ import Testing
     try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
     try Data("mine".utf8).write(to: target.appending(path: "precious.txt"))
     let arguments = ["import", "--hf-model", demo.path, "--megatron-path", target.path]
-    let outcome = try Program.run(arguments)
+    let outcome = try program.run(arguments)
     #expect(outcome.status == 1)
     #expect(outcome.error.contains("--overwrite"))
     #expect(names(in: target) == ["precious.txt"])
     #expect(names(in: folder) == ["m"])
 
-    #expect(try Program.run(arguments + ["--overwrite"]).status == 0)
+    #expect(try program.run(arguments + ["--overwrite"]).status == 0)
     #expect(names(in: target).contains("latest_checkpointed_iteration.txt"))
     #expect(!names(in: target).contains("precious.txt"))
     #expect(names(in: folder) == ["m"])
@@ -85,7 +85,7 @@ import Testing
       at: model.deletingLastPathComponent(), withIntermediateDirectories: true)
     try FileManager.default.copyItem(at: demo, to: model)
     for target in ["models", "models/demo"] {
-      let outcome = try Program.run([
+      let outcome = try program.run([
         "import", "--hf-model", model.path, "--megatron-path", folder.appending(path: target).path,
         "--overwrite",
       ])
@@ -98,7 +98,7 @@ import Testing
 
 @Test func destinationThatCannotBeWrittenIsAnError() throws {
   // Nobody, root included, creates anything there.
-  let outcome = try Program.run([
+  let outcome = try program.run([
     "import", "--hf-model", demo.path, "--megatron-path", "/proc/isthmus/m",
   ])
   #expect(outcome.status == 1)
@@ -111,14 +111,14 @@ import Testing
     let arguments = [
       "import", "--hf-model", demo.path, "--megatron-path", target.path, "--dry-run",
     ]
-    let text = try Program.run(arguments)
+    let text = try program.run(arguments)
     #expect(text.status == 0)
     #expect(text.output.contains("nothing was written"))
-    let object = try Program.run(arguments + ["--json"]).object
+    let object = try program.run(arguments + ["--json"]).object
     #expect(object["status"] as? String == "planned")
     #expect((object["bytes"] as? Int ?? 0) > 1_000_000)
     #expect((object["diskFree"] as? Int ?? 0) > 0)
-    let round = try Program.run([
+    let round = try program.run([
       "roundtrip", "--hf-model", demo.path, "--work-dir", folder.path, "--dry-run",
     ])
     #expect(round.status == 0)
@@ -128,8 +128,8 @@ import Testing
 
 @Test func tooLittleMemoryNamesTheLeastNeeded() throws {
   try Support.withTemporaryFolder { folder in
-    func run(_ memory: String, _ more: [String] = []) throws -> Program.Outcome {
-      try Program.run(
+    func run(_ memory: String, _ more: [String] = []) throws -> BuiltProgram.Outcome {
+      try program.run(
         [
           "import", "--hf-model", demo.path, "--megatron-path", folder.path + "/m", "--dry-run",
           "--json", "--max-memory", memory,
@@ -159,12 +159,12 @@ import Testing
         .utf8
     ).write(to: path)
     let arguments = ["import", "--hf-model", model.path, "--megatron-path", folder.path + "/m"]
-    let outcome = try Program.run(arguments)
+    let outcome = try program.run(arguments)
     #expect(outcome.status == 1)
     for name in ["q_proj", "k_proj", "v_proj", "o_proj"] {
       #expect(outcome.error.contains("model.layers.2.self_attn.\(name).weight"))
     }
-    let object = try Program.run(arguments + ["--json"]).object
+    let object = try program.run(arguments + ["--json"]).object
     #expect((object["missing"] as? [String])?.count == 9)
     #expect((object["unknown"] as? [String])?.isEmpty == true)
     #expect(names(in: folder) == ["model"])
@@ -183,7 +183,7 @@ import Testing
     defer { unmount(disk) }
     let model = folder.appending(path: "model")
     try writeLargeModel(to: model, layers: 2)
-    let outcome = try Program.run([
+    let outcome = try program.run([
       "import", "--hf-model", model.path, "--megatron-path", disk.appending(path: "m").path,
     ])
     #expect(outcome.status == 1)
@@ -215,13 +215,13 @@ private func call(_ program: String, _ arguments: [String]) -> Bool {
     try Support.withTemporaryFolder { folder in
       let model = Support.model(path).path
       let checkpoint = folder.appending(path: "megatron").path
-      let imported = try Program.run([
+      let imported = try program.run([
         "import", "--hf-model", model, "--megatron-path", checkpoint, "--json",
       ])
       let notes = try #require(try imported.object["notes"] as? [String])
       #expect(notes.contains { $0.contains("derived") } == (origin == "derived"))
       func names(_ path: String) throws -> String? {
-        let layout = try Program.run(["inspect", path, "--json"]).object["layout"]
+        let layout = try program.run(["inspect", path, "--json"]).object["layout"]
         return (layout as? [String: Any])?["megatron_names"] as? String
       }
       #expect(try names(model) == origin)

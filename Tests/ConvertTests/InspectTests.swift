@@ -17,9 +17,9 @@ private func header(_ url: URL) throws -> [String: (shape: [Int], bytes: Int)] {
 }
 
 private func inspect(_ url: URL, _ options: [String] = []) throws -> [String: Any] {
-  let outcome = try Program.run(["inspect", url.path, "--json"] + options)
+  let outcome = try program.run(["inspect", url.path, "--json"] + options)
   #expect(outcome.status == 0, "\(outcome.error)")
-  let text = try Program.run(["inspect", url.path])
+  let text = try program.run(["inspect", url.path])
   #expect(text.status == 0)
   #expect(text.output.contains("Next:\n  convert "))
   return try outcome.object
@@ -145,7 +145,7 @@ func filesOfTorchSaveAreKnown(_ name: String) throws {
     let lengths = [26, 28].map { Int(bytes[header + $0]) | Int(bytes[header + $0 + 1]) << 8 }
     bytes[header + 30 + lengths[0] + lengths[1]] ^= 0xFF
     try bytes.write(to: path)
-    let outcome = try Program.run(["inspect", copy.path, "--checksums"])
+    let outcome = try program.run(["inspect", copy.path, "--checksums"])
     #expect(outcome.status == 3)
     #expect(outcome.output.contains("Damaged:"))
   }
@@ -156,7 +156,7 @@ func filesOfTorchSaveAreKnown(_ name: String) throws {
     let file = folder.appending(path: "notes.txt")
     try Data("just a text, and nothing else".utf8).write(to: file)
     for path in [file.path, folder.path] {
-      let outcome = try Program.run(["inspect", path])
+      let outcome = try program.run(["inspect", path])
       #expect(outcome.status == 1)
       #expect(outcome.error.contains(path))
     }

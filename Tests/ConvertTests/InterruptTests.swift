@@ -2,15 +2,6 @@ import Foundation
 import Support
 import Testing
 
-/// Waits until a staging folder is beside the destination, which is when writing has begun.
-private func waitForStaging(in folder: URL, _ running: Running) -> Bool {
-  while running.process.isRunning {
-    if names(in: folder).contains(where: { $0.contains(".isthmus-") }) { return true }
-    usleep(500)
-  }
-  return false
-}
-
 @Suite(.serialized) struct Interrupts {
   @Test(arguments: [SIGINT, SIGTERM])
   func signalLeavesNothing(_ signal: Int32) throws {
@@ -19,10 +10,10 @@ private func waitForStaging(in folder: URL, _ running: Running) -> Bool {
       try writeLargeModel(to: model)
       let place = folder.appending(path: "place")
       try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-      let running = try Running([
+      let running = try program.start([
         "import", "--hf-model", model.path, "--megatron-path", place.path + "/m",
       ])
-      #expect(waitForStaging(in: place, running))
+      #expect(running.waitForStaging(in: place))
       running.send(signal)
       let outcome = try running.wait()
       #expect(outcome.status == 130)
@@ -38,10 +29,10 @@ private func waitForStaging(in folder: URL, _ running: Running) -> Bool {
       try writeLargeModel(to: model)
       let place = folder.appending(path: "place")
       try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-      let running = try Running([
+      let running = try program.start([
         "roundtrip", "--hf-model", model.path, "--work-dir", place.path,
       ])
-      #expect(waitForStaging(in: place, running))
+      #expect(running.waitForStaging(in: place))
       running.send(SIGINT)
       #expect(try running.wait().status == 130)
       #expect(names(in: place).isEmpty)
@@ -54,16 +45,16 @@ private func waitForStaging(in folder: URL, _ running: Running) -> Bool {
       try writeLargeModel(to: model)
       let place = folder.appending(path: "place")
       try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-      let running = try Running([
+      let running = try program.start([
         "import", "--hf-model", model.path, "--megatron-path", place.path + "/m",
       ])
-      #expect(waitForStaging(in: place, running))
+      #expect(running.waitForStaging(in: place))
       running.send(SIGKILL)
       _ = try running.wait()
       let left = names(in: place)
       #expect(left.count == 1)
       #expect(left.allSatisfy { $0.contains(".isthmus-") })
-      let next = try Program.run([
+      let next = try program.run([
         "import", "--hf-model", demo.path, "--megatron-path", place.path + "/m",
       ])
       #expect(next.status == 0)

@@ -1,0 +1,139 @@
+import Checkpoints
+import JSON
+import MegatronFormat
+import Tensors
+
+/// The weights that adapters are merged into, and the Hugging Face folder that the result is like.
+public struct BaseModel: Sendable {
+  /// Configuration, tokenizer and files; the weights too, unless there is a checkpoint.
+  public let model: HuggingFaceModel
+  /// A Megatron checkpoint with the weights.
+  public let checkpoint: MegatronModel?
+  /// Where the weights lie.
+  public let place: String
+  /// Who said so.
+  public let namedBy: String
+  public let notes: [String]
+
+  /// What a user says of the base.
+  public struct Wish: Sendable {
+    /// `--pretrained`: a Megatron checkpoint, a Hugging Face folder or reference.
+    public var pretrained: String?
+    /// `--hf-model-path`: a Hugging Face folder or reference.
+    public var model: String?
+    public var isStrict: Bool
+
+    public init(pretrained: String?, model: String?, isStrict: Bool = true) {
+      self.pretrained = pretrained
+      self.model = model
+      self.isStrict = isStrict
+    }
+  }
+
+  /// Finds the base: what the user names, else what the adapter's run names, else the model itself.
+  ///
+  /// - Parameter adapter: the path of the first adapter.
+  /// - Throws: `AdapterError.noBase`, `.baseNotFound`, `.noModel`; `ConversionError`, `MegatronError`.
+  public init(_ wish: Wish, adapter: String) throws {
+    let found = try Self.find(wish, adapter: adapter)
+    place = found.place
+    namedBy = found.namedBy
+    guard found.isMegatron else {
+      model = try HuggingFaceModel(folder: found.place, isStrict: wish.isStrict)
+      checkpoint = nil
+      guard model.weights != nil else { throw ConversionError.noWeights(folder: found.place) }
+      let other = try wish.pretrained == nil ? nil : wish.model.map(Self.folder)
+      notes =
+        other.map { $0 != found.place } == true
+        ? ["The base has its own configuration and tokenizer, so --hf-model-path is not used."] : []
+      return
+    }
+    guard let reference = wish.model ?? Self.recorded(in: adapter).model else {
+      throw AdapterError.noModel(base: found.place)
+    }
+    model = try HuggingFaceModel(folder: Self.folder(reference), isStrict: wish.isStrict)
+    checkpoint = try MegatronModel(path: found.place)
+    notes = []
+  }
+
+  // MARK: - Finding
+
+  private struct Found {
+    var place: String
+    var namedBy: String
+    var isMegatron: Bool
+  }
+
+  private static func find(_ wish: Wish, adapter: String) throws -> Found {
+    if let pretrained = wish.pretrained { return try found(pretrained, by: "--pretrained") }
+    let recorded = recorded(in: adapter)
+    if let path = recorded.checkpoint {
+      let looked = places(of: path, near: adapter)
+      guard let place = looked.first(where: Folder.isFolder) else {
+        throw AdapterError.baseNotFound(path: path, namedBy: recorded.file, looked: looked)
+      }
+      return try found(place, by: recorded.file)
+    }
+    if let model = wish.model { return try found(model, by: "--hf-model-path") }
+    if let model = recorded.model { return try found(model, by: recorded.file) }
+    throw AdapterError.noBase(adapter: adapter)
+  }
+
+  private static func found(_ text: String, by name: String) throws -> Found {
+    if Folder.isFolder(text), !Folder.isFile("\(text)/config.json"),
+      (try? RunFolder(resolving: text)) != nil
+    {
+      return Found(place: Folder.absolute(text), namedBy: name, isMegatron: true)
+    }
+    return Found(place: try folder(text), namedBy: name, isMegatron: false)
+  }
+
+  private static func folder(_ reference: String) throws -> String {
+    try ModelReference(reference).folder()
+  }
+
+  /// Where a path may mean: from here, or, if relative, from the folders that hold the adapter.
+  private static func places(of path: String, near adapter: String) -> [String] {
+    guard !path.hasPrefix("/") else { return [path] }
+    var places = [Folder.absolute(path)]
+    var folder = Folder.absolute(adapter)
+    while folder != "/" {
+      folder = Folder.parent(folder)
+      let place = folder == "/" ? "/\(path)" : "\(folder)/\(path)"
+      if !places.contains(place) { places.append(place) }
+    }
+    return places
+  }
+
+  /// What an adapter's own files say of its base.
+  private struct Record {
+    var file = ""
+    /// A Megatron checkpoint.
+    var checkpoint: String?
+    /// A Hugging Face reference.
+    var model: String?
+  }
+
+  private static func recorded(in adapter: String) -> Record {
+    var record = Record()
+    // Files that cannot be read are the adapter's reader's to tell of.
+    if let configuration = try? InputFile("\(adapter)/adapter_config.json").readAll() {
+      let object = try? JSON(parsing: configuration, allowingNonFinite: true).object
+      record.file = "\(adapter)/adapter_config.json"
+      record.model = (object?["base_model_name_or_path"] ?? object?["model"])?.string
+      return record
+    }
+    guard let run = try? RunFolder(resolving: adapter) else { return record }
+    if let metadata = try? InputFile("\(run.weights)/adapter_metadata.json").readAll(),
+      let path = try? JSON(parsing: metadata).object?["model_ckpt_path"]?.string
+    {
+      return Record(file: "\(run.weights)/adapter_metadata.json", checkpoint: path)
+    }
+    if let config = try? run.runConfig(),
+      let path = config["checkpoint", "pretrained_checkpoint"]?.string
+    {
+      return Record(file: "\(run.folder)/run_config.yaml", checkpoint: path)
+    }
+    return record
+  }
+}

@@ -1,0 +1,62 @@
+import Checkpoints
+import Dispatch
+import Glibc
+import Synchronization
+
+/// What happens on Ctrl-C and SIGTERM: the work stops, what was written goes, the exit code is 130.
+///
+/// The signals are waited for on a thread of their own, so that nothing runs in a signal handler.
+package final class Interrupt: Sendable {
+  package static let shared = Interrupt()
+
+  private struct Work: Sendable {
+    var progress: TransferProgress
+    var discard: @Sendable () -> Void = {}
+  }
+
+  private let work = Mutex<Work?>(nil)
+
+  /// Takes the two signals; call it once, before there are other threads.
+  package func start() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    let waited = signals
+    DispatchQueue(label: "signals").async { [self] in
+      var waited = waited
+      var signal: Int32 = 0
+      while sigwait(&waited, &signal) == 0 { received() }
+    }
+  }
+
+  private func received() {
+    let current = work.withLock { $0 }
+    guard let current else {
+      Report.error("Interrupted.", label: "")
+      _exit(ExitStatus.interrupted)
+    }
+    if current.progress.isCancelled {
+      // The second time: whoever asks twice does not want to wait for the workers.
+      current.discard()
+      Report.error("Interrupted; what had been written was removed.", label: "")
+      _exit(ExitStatus.interrupted)
+    }
+    current.progress.cancel()
+  }
+
+  /// Runs `body` so that a signal cancels `progress`, and a second one ends the program.
+  package func stopping<Result>(
+    _ progress: TransferProgress, _ body: () throws -> Result
+  ) rethrows -> Result {
+    work.withLock { $0 = Work(progress: progress) }
+    defer { work.withLock { $0 = nil } }
+    return try body()
+  }
+
+  /// Says how to remove what the work in progress writes.
+  package func onAbort(_ discard: @escaping @Sendable () -> Void) {
+    work.withLock { $0?.discard = discard }
+  }
+}

@@ -1,0 +1,8 @@
+import Adapters
+import Testing
+
+struct AdapterTests {
+  @Test func anEmptyAdapterChangesNothing() {
+    #expect(Adapter(source: "nothing").changes.isEmpty)
+  }
+}
