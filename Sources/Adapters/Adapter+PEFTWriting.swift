@@ -47,13 +47,14 @@ extension PEFTWriter {
   func configuration(base: String) -> JSON {
     let common = commonWeight
     var (ranks, alphas) = (JSONObject(), JSONObject())
-    for (path, weight) in weights.sorted(by: { $0.key < $1.key }) {
+    for (module, weight) in weights.sorted(by: { $0.key < $1.key }) {
+      let path = pattern(module)
       if weight.rank != common.rank { ranks[path] = .integer(weight.rank) }
       if weight.alpha != common.alpha { alphas[path] = Self.number(weight.alpha) }
     }
     var object = JSONObject([
       "peft_type": .string("LORA"), "auto_mapping": .null, "base_model_name_or_path": .string(base),
-      "bias": .string(replacesBiases ? "lora_only" : "none"),
+      "bias": .string(replacesOtherBiases ? "all" : replacesBiases ? "lora_only" : "none"),
       "fan_in_fan_out": .bool(isTransposed), "inference_mode": .bool(true),
       "init_lora_weights": .bool(true), "lora_alpha": Self.number(common.alpha),
       "lora_dropout": .number(0),
@@ -63,12 +64,25 @@ extension PEFTWriter {
       "use_dora": .bool(isDoRA),
       "use_rslora": .bool(false),
     ])
+    if keepsTies { object["ensure_weight_tying"] = .bool(true) }
     if hasBiases { object["lora_bias"] = .bool(true) }
     if !parameters.isEmpty {
       object["target_parameters"] = .array(parameters.map(JSON.string))
       object["peft_version"] = .string(Self.version)
     }
     return .object(object)
+  }
+
+  /// What stands for a module in `rank_pattern`.
+  ///
+  /// A router is a parameter to newer releases of transformers, below a module of another name.
+  private func pattern(_ module: String) -> String {
+    guard isRouter(module),
+      let block = model.blueprint.blocks.first(where: {
+        module.hasPrefix($0.prefix)
+      })
+    else { return module }
+    return "\(block.prefix).*\\.?\(Self.split(module).last)(\\.weight)?"
   }
 
   /// What most modules have; of equals, the larger rank.

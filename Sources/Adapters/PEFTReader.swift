@@ -241,15 +241,6 @@ struct PEFTReader {
     guard leftOver.isEmpty else {
       throw AdapterError.leftOver(source: tensors.file, tensors: leftOver)
     }
-    let strange = modules.filter {
-      !configuration.isTarget($0) && !configuration.isTargetParameter($0 + ".weight")
-    }
-    guard strange.isEmpty else {
-      throw AdapterError.malformed(
-        file: configuration.file, place: "target_modules",
-        reason: "the weights hold an adapter for \(strange[0]), which is no target, so PEFT would "
-          + "pass it by; take the configuration that belongs to the weights")
-    }
     let found = saved.map(\.module)
     var idle = configuration.idleTargets(modules, saved: found)
     idle += configuration.parameters.filter { name in
@@ -265,6 +256,15 @@ struct PEFTReader {
         file: configuration.file, place: "target_modules, target_parameters, modules_to_save",
         reason: "the weights have nothing for \(idle.prefix(3).joined(separator: ", ")); take the "
           + "configuration that belongs to the weights, or take the names out of it")
+    }
+    let strange = modules.filter {
+      !configuration.isTarget($0) && !configuration.isTargetParameter($0 + ".weight")
+    }
+    guard strange.isEmpty else {
+      throw AdapterError.malformed(
+        file: configuration.file, place: "target_modules",
+        reason: "the weights hold an adapter for \(strange[0]), which is no target, so PEFT would "
+          + "pass it by; take the configuration that belongs to the weights")
     }
   }
 }

@@ -29,10 +29,14 @@ struct PEFTWriter {
   private(set) var isDoRA = false
   private(set) var hasBiases = false
   private(set) var replacesBiases = false
+  /// Also those of modules without an adapter.
+  private(set) var replacesOtherBiases = false
   private(set) var isTransposed = false
+  private(set) var keepsTies = false
   let source: String
   let model: HuggingFaceModel
   private let slots: [String: Slot]
+  private let changes: [String: [Change]]
 
   /// - Throws: `AdapterError.unsupported` for what PEFT has no words for.
   init(_ adapter: Adapter, for model: HuggingFaceModel) throws {
@@ -43,6 +47,7 @@ struct PEFTWriter {
       for part in slot.parts { slots[part.name] = slot }
     }
     self.slots = slots
+    changes = adapter.changes
     var stacks: [(name: String, matrices: [Int: LowRank])] = []
     for name in Self.order(adapter) {
       let changes = adapter.changes[name] ?? []
@@ -77,6 +82,8 @@ struct PEFTWriter {
       what: "\(tensor) cannot be written for PEFT: \(reason); merge the adapter instead")
   }
 
+  func isRouter(_ module: String) -> Bool { slots[module + ".weight"]?.role == .router(.weight) }
+
   static func key(_ module: String) -> String { "base_model.model.\(module)" }
 
   // MARK: - Matrices and vectors
@@ -109,9 +116,27 @@ struct PEFTWriter {
         entries.append(Entry(name: Self.key(module) + ".base_layer.bias", factor: factor))
         return
       }
-      savedModules.insert(module)
+      if parameter == "bias", !isReplaced("\(module).weight") {
+        replacesOtherBiases = true
+      } else {
+        savedModules.insert(module)
+      }
       entries.append(Entry(name: Self.key(name), factor: factor))
+      for alias in aliases(of: name) {
+        keepsTies = true
+        savedModules.insert(Self.split(alias).path)
+        entries.append(Entry(name: Self.key(alias), factor: factor))
+      }
     }
+  }
+
+  /// The names under which a tied tensor is used besides.
+  private func aliases(of name: String) -> [String] {
+    model.blueprint.duplicates.filter { $0.value == name }.map(\.key).sorted()
+  }
+
+  private func isReplaced(_ name: String) -> Bool {
+    changes[name]?.contains { if case .replacement = $0.kind { true } else { false } } == true
   }
 
   private mutating func add(_ change: LowRank, to module: String, _ slot: Slot) throws {
@@ -131,6 +156,9 @@ struct PEFTWriter {
     let key = Self.key(module)
     var (a, b, work) = (change.a, change.b, TransferWork.computing)
     if !change.isTransposed {
+      guard aliases(of: module + ".weight").isEmpty else {
+        throw fault(module, "it is embedding and output layer at once, and PEFT adapts one of them")
+      }
       // mlx-lm's: a row of B for each token.
       guard change.magnitude == nil else {
         throw fault(
@@ -172,18 +200,26 @@ struct PEFTWriter {
   }
 
   /// PEFT's settings of DoRA hold for all modules, and a saved module is saved with all it has.
-  private func requireOneKind() throws {
+  private mutating func requireOneKind() throws {
+    guard !weights.isEmpty else {
+      throw AdapterError.unsupported(
+        file: source, what: "it has no low-rank change, so there is nothing to write for PEFT")
+    }
     let lengths = entries.filter { $0.name.hasSuffix(".lora_magnitude_vector") }.count
     if isDoRA, lengths != weights.count {
       throw fault("an adapter", "some modules have DoRA's lengths and some have not")
     }
     let written = Set(entries.map(\.name))
-    for module in savedModules {
-      let missing = ["weight", "bias"].map { "\(module).\($0)" }
-        .first { slots[$0] != nil && !written.contains(Self.key($0)) }
-      if let missing {
-        throw fault(missing, "its module is replaced, and PEFT saves modules as a whole")
+    for name in savedModules.sorted().flatMap({ ["\($0).weight", "\($0).bias"] })
+    where slots[name] != nil && !written.contains(Self.key(name)) {
+      // What was not trained is the base's.
+      guard let weights = model.weights, let entry = weights[name] else {
+        throw fault(name, "its module is replaced, and PEFT saves modules as a whole")
       }
+      let factor = Factor(name: name, dtype: entry.dtype, shape: entry.shape) {
+        try weights.runs(of: name)
+      }
+      entries.append(Entry(name: Self.key(name), factor: factor, work: .copying))
     }
   }
 

@@ -93,6 +93,11 @@ struct AdapterCase {
   let adapter: URL
   let model: URL
 
+  init(adapter: URL, model: URL) {
+    self.adapter = adapter
+    self.model = model
+  }
+
   init(_ name: String) throws {
     adapter = PEFTMergeTests.root.appending(path: name)
     let text = try InputFile(adapter.appending(path: "case.json").path).readAll()
