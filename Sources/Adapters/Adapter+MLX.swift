@@ -118,7 +118,8 @@ struct MLXReader {
           isTransposed: place.isTransposed), to: name)
     case .rows(let stored, let rows)? where lengths == nil:
       let base = stored.slot.parts.first?.name ?? module
-      guard check(a, [stored.slot.rowWidth, rank], base), check(b, [rank, rows.count], base)
+      let outputs = rows.reduce(0) { $0 + $1.count }
+      guard check(a, [stored.slot.rowWidth, rank], base), check(b, [rank, outputs], base)
       else { return }
       append(
         PackedChange(
@@ -139,13 +140,14 @@ struct MLXReader {
       let (inputs, base) = (stored.slot.rowWidth, stored.slot.parts.first?.name ?? module)
       // Older files hold A's experts one below the other.
       let isFlat = a.shape == [count * rank, inputs]
+      let outputs = rows.reduce(0) { $0 + $1.count }
       guard isFlat || check(a, [count, rank, inputs], base),
-        check(b, [count, rows.count, rank], base)
+        check(b, [count, outputs, rank], base)
       else { return }
       let rank = rank
       let flat = a.reshaped([count * rank, inputs])
-      let part = b.reshaped([count * rows.count, rank])
-        .rows(first: expert * rows.count, count: rows.count).named("[\(expert)]")
+      let part = b.reshaped([count * outputs, rank])
+        .rows(first: expert * outputs, count: outputs).named("[\(expert)]")
       append(
         PackedChange(
           slot: stored.slot, rows: rows,

@@ -65,7 +65,7 @@ extension PEFTReader {
       }
     case .bank(let stored):
       let packed = PackedChange(
-        slot: stored.slot, rows: 0..<stored.slot.rows,
+        slot: stored.slot, rows: [0..<stored.slot.rows],
         a: { expert in
           isStraight
             ? a.rows(first: expert * rank, count: rank).named("[\(expert)]")

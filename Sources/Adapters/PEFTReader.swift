@@ -124,7 +124,7 @@ struct PEFTReader {
   /// Rows of a tensor that the files hold as part of another one.
   private mutating func add(
     _ group: Group, _ a: Factor, _ b: Factor, to stored: TensorPlaces.StoredSlot,
-    _ rows: Range<Int>
+    _ rows: [Range<Int>]
   ) throws {
     let slot = stored.slot
     let rank = configuration.rank(of: group.module)
@@ -136,7 +136,8 @@ struct PEFTReader {
           + "but the model holds it as a part of \(base); merge into files that hold it apart")
     }
     let fits =
-      check(a, [rank, slot.rowWidth], base) && check(b, [rows.count, rank], base)
+      check(a, [rank, slot.rowWidth], base)
+      && check(b, [rows.reduce(0) { $0 + $1.count }, rank], base)
     guard fits else { return }
     let packed = PackedChange(
       slot: slot, rows: rows, a: { _ in a }, b: b,

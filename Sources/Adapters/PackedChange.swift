@@ -6,8 +6,8 @@ import Tensors
 /// Rows of B go where rows of the weights go, so B is unpacked by the slot's layout.
 struct PackedChange {
   var slot: Slot
-  /// The packed rows that B has.
-  var rows: Range<Int>
+  /// The packed rows that B has, in its order, which is theirs.
+  var rows: [Range<Int>]
   /// [rank, inputs], by expert.
   var a: (Int) -> Factor
   /// [rows, rank], in packed order.
@@ -55,9 +55,11 @@ struct PackedChange {
     for segment in segments {
       defer { start += segment.count }
       guard segment.part == part, segment.use == .own else { continue }
-      let lower = max(start, rows.lowerBound)
-      let upper = min(start + segment.count, rows.upperBound)
-      if lower < upper { experts.formUnion(lower / height...(upper - 1) / height) }
+      let range = start..<start + segment.count
+      for rows in rows where rows.overlaps(range) {
+        let touched = rows.clamped(to: range)
+        experts.formUnion(touched.lowerBound / height...(touched.upperBound - 1) / height)
+      }
     }
     return experts.sorted()
   }
@@ -73,15 +75,19 @@ struct PackedChange {
       let runs = try b.runs()
       return Layout.rows(segments).unpack(part: part, rowBytes: rowBytes, dtype: b.dtype) {
         (wanted: Range<Int>) -> ByteRuns in
-        let lower = min(max(wanted.lowerBound, rows.lowerBound), wanted.upperBound)
-        let upper = max(min(wanted.upperBound, rows.upperBound), lower)
-        var found = ByteRuns(.zeros((lower - wanted.lowerBound) * rowBytes))
-        if lower < upper {
-          found.append(
-            runs.slice(
-              (lower - rows.lowerBound) * rowBytes..<(upper - rows.lowerBound) * rowBytes))
+        var found = ByteRuns()
+        var (next, start) = (wanted.lowerBound, 0)
+        for range in rows {
+          let part = range.clamped(to: wanted)
+          if !part.isEmpty {
+            found.append(.zeros((part.lowerBound - next) * rowBytes))
+            let first = start + part.lowerBound - range.lowerBound
+            found.append(runs.slice(first * rowBytes..<(first + part.count) * rowBytes))
+            next = part.upperBound
+          }
+          start += range.count
         }
-        found.append(.zeros((wanted.upperBound - upper) * rowBytes))
+        found.append(.zeros((wanted.upperBound - next) * rowBytes))
         return found
       }
     }

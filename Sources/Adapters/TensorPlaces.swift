@@ -13,7 +13,7 @@ struct TensorPlaces {
     /// A tensor of the files.
     case tensor(StoredPart)
     /// Rows of a slot that the files hold in other pieces: packed rows, in the order of the slot.
-    case rows(StoredSlot, Range<Int>)
+    case rows(StoredSlot, [Range<Int>])
     /// All experts' matrices of one kind, as a stack that the files do not hold as one.
     case bank(StoredSlot)
   }
@@ -41,6 +41,7 @@ struct TensorPlaces {
   private var aliases: [String: String] = [:]
   /// The slots of each block, by the block's prefix without wrappers.
   private var blocks: [String: [Slot]] = [:]
+  private let attentions: AttentionTable
   let buffers: Set<String>
   let vocabulary: Int
 
@@ -65,6 +66,7 @@ struct TensorPlaces {
       }
       blocks[Self.bare(block.prefix)] = slots
     }
+    attentions = AttentionTable(blueprint)
     buffers = Set(blueprint.buffers.map(Self.bare))
     vocabulary = blueprint.frame.vocabulary
   }
@@ -91,6 +93,7 @@ struct TensorPlaces {
     }
     guard let (slots, tail) = block(of: bare) else { return nil }
     return Self.router(tail, slots) ?? Self.expert(tail, slots) ?? Self.half(tail, slots)
+      ?? projection(tail, slots)
   }
 
   func isBuffer(_ name: String) -> Bool { buffers.contains(Self.bare(name)) }
@@ -172,7 +175,7 @@ struct TensorPlaces {
     guard expert < stored.experts else { return nil }
     let start = expert * stored.rowsPerExpert
     return range(projection, isDown, slot).map {
-      .rows(stored, start + $0.lowerBound..<start + $0.upperBound)
+      .rows(stored, [start + $0.lowerBound..<start + $0.upperBound])
     }
   }
 
@@ -200,9 +203,22 @@ struct TensorPlaces {
       let slot = only(.fc1(.weight), in: slots), slot.fragments.count == 2
     else { return nil }
     if tail[1] == "gate_up_proj", slot.parts.count == 2 {
-      return .rows(StoredSlot(slot: slot), 0..<slot.rows)
+      return .rows(StoredSlot(slot: slot), [0..<slot.rows])
     }
     guard slot.parts.count == 1 else { return nil }
-    return range(tail[1], false, slot).map { .rows(StoredSlot(slot: slot), $0) }
+    return range(tail[1], false, slot).map { .rows(StoredSlot(slot: slot), [$0]) }
+  }
+
+  private static let attentionMembers: [Substring: AdapterMember] = [
+    "q_proj": .query, "k_proj": .key, "v_proj": .value,
+  ]
+
+  /// Queries, keys or values of a layer whose files hold all three in one tensor.
+  private func projection(_ tail: [Substring], _ slots: [Slot]) -> Place? {
+    guard tail.count == 3, tail[2] == "weight", let member = Self.attentionMembers[tail[1]],
+      let slot = Self.only(.queryKeyValue(.weight), in: slots), slot.parts.count == 1,
+      case .success(let rows) = member.rows(of: slot, attentions[slot])
+    else { return nil }
+    return .rows(StoredSlot(slot: slot), rows)
   }
 }

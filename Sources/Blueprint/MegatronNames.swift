@@ -339,10 +339,14 @@ extension String {
   }
 
   private func firstRange(of text: String) -> Range<String.Index>? {
-    var start = startIndex
-    while start < endIndex {
-      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-      formIndex(after: &start)
+    let (bytes, wanted) = (utf8, text.utf8)
+    guard let first = wanted.first else { return nil }
+    var start = bytes.startIndex
+    while let found = bytes[start...].firstIndex(of: first) {
+      if bytes[found...].starts(with: wanted) {
+        return found..<bytes.index(found, offsetBy: wanted.count)
+      }
+      start = bytes.index(after: found)
     }
     return nil
   }

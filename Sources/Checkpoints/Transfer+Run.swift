@@ -29,7 +29,8 @@ extension Transfer {
       switch tasks.lazy.map(\.work).max() ?? .copying {
       case .copying: 0
       case .computing: 2 * ByteBuffer.scratchSize
-      case .turning: Self.strip + 2 * ByteBuffer.scratchSize
+      // A quarter more for the rows of a base that are being changed.
+      case .turning: Self.strip + Self.strip / 4 + 2 * ByteBuffer.scratchSize
       }
     return workers * (2 * Self.window + extra)
   }

@@ -1,11 +1,17 @@
 import Tensors
 
 extension ByteBuffer {
-  /// The largest difference between stored numbers at the start of this buffer and float32 ones of another.
-  func largestDifference(_ count: Int, _ dtype: DType, from other: ByteBuffer) -> Float {
-    guard let values = other.memory.baseAddress?.assumingMemoryBound(to: Float.self),
-      let stored = memory.baseAddress
+  /// The largest difference between a range of stored numbers and float32 ones of another buffer.
+  ///
+  /// - Parameter first: the first of the other buffer's.
+  func largestDifference(
+    _ range: Range<Int>, _ dtype: DType, from other: ByteBuffer, at first: Int
+  ) -> Float {
+    guard let all = other.memory.baseAddress?.assumingMemoryBound(to: Float.self),
+      let start = memory.baseAddress
     else { return 0 }
+    let (count, values) = (range.count, all + first)
+    let stored = start + range.lowerBound * dtype.byteWidth
     let bits =
       switch dtype {
       case .bfloat16: Self.largest(count, values, bits: stored.assumingMemoryBound(to: UInt16.self))

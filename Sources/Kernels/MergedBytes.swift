@@ -2,7 +2,7 @@ import Tensors
 
 /// Matrices with what adapters add to them, computed tile by tile in float32 and rounded once.
 ///
-/// Tiles of 128 rows and 512 columns stay in the second cache together with their parts of the factors.
+/// Rows are read in strips and computed in tiles: those of 128 rows and 512 columns stay in the second cache together with their parts of the factors.
 final class MergedBytes: ComputedBytes {
   private static let tile = (rows: 128, columns: 512)
 
@@ -40,25 +40,22 @@ final class MergedBytes: ComputedBytes {
     let size = dtype.byteWidth
     precondition(columns.lowerBound % size == 0 && columns.count % size == 0)
     let wanted = columns.lowerBound / size..<columns.upperBound / size
+    let strip = Strip(wanted)
     var done = 0
     while done < rows.count {
       let (matrix, row) = rows[done].quotientAndRemainder(dividingBy: height)
-      let together = rows.step == 1 ? min(Self.tile.rows, height - row, rows.count - done) : 1
+      let most = rows.step == 1 ? min(strip.most(size), height - row, rows.count - done) : 1
       let terms = try loaded.terms(of: matrix) { () throws(FileError) in
         try load(matrix, scratch)
       }
-      for left in stride(from: wanted.lowerBound, to: wanted.upperBound, by: Self.tile.columns) {
-        let part = left..<min(wanted.upperBound, left + Self.tile.columns)
-        let tile = Tile(rows: row..<row + together, columns: part)
-        try compute(tile, matrix, terms, scratch)
+      try read(strip, row..<row + most, matrix)
+      for tile in strip.tiles {
+        compute(tile, strip, terms, scratch)
+        let first = (done * wanted.count + tile.columns.lowerBound - wanted.lowerBound) * size
         round(
-          tile, scratch,
-          into: UnsafeMutableRawBufferPointer(
-            rebasing: target[(done * wanted.count + left - wanted.lowerBound) * size..<target.count]
-          ),
-          rowWidth: wanted.count)
+          tile, strip, scratch, into: UnsafeMutableRawBufferPointer(rebasing: target[first...]))
       }
-      done += together
+      done += most
     }
   }
 
@@ -68,30 +65,72 @@ final class MergedBytes: ComputedBytes {
     var count: Int { rows.count * columns.count }
   }
 
-  /// Reads a tile of one matrix: its bytes into `scratch.scratch`, its numbers into `scratch`.
-  private func read(_ tile: Tile, _ matrix: Int, _ scratch: ByteBuffer) throws(FileError) {
-    let first = matrix * height + tile.rows.lowerBound
-    let rows = base.slice(first * rowBytes..<(first + tile.rows.count) * rowBytes)
-    let size = dtype.byteWidth
-    try scratch.scratch.fill(
-      rows.columns(
-        tile.columns.lowerBound * size..<tile.columns.upperBound * size, rowBytes: rowBytes))
-    scratch.scratch.convert(0..<tile.count, from: dtype, to: .float32, into: scratch.memory)
+  /// Some rows of one matrix as they are stored, read in one go: in tiles it would be a system call for
+  /// every row of each, which is half of the time.
+  private final class Strip {
+    let columns: Range<Int>
+    private(set) var rows = 0..<0
+    private(set) var buffer = ByteBuffer(capacity: 0)
+
+    /// The bytes of a strip, or of one row where that is more.
+    private static let size = 4 << 20
+
+    init(_ columns: Range<Int>) { self.columns = columns }
+
+    /// The rows a strip has room for.
+    func most(_ elementSize: Int) -> Int {
+      max(1, min(MergedBytes.tile.rows, Self.size / max(1, columns.count * elementSize)))
+    }
+
+    func hold(_ rows: Range<Int>, elementSize: Int) {
+      self.rows = rows
+      let needed = rows.count * columns.count * elementSize
+      if buffer.capacity < needed { buffer = ByteBuffer(capacity: needed) }
+    }
+
+    var tiles: [Tile] {
+      stride(from: columns.lowerBound, to: columns.upperBound, by: MergedBytes.tile.columns).map {
+        Tile(rows: rows, columns: $0..<min(columns.upperBound, $0 + MergedBytes.tile.columns))
+      }
+    }
+
+    /// The strip's elements that are one row of a tile.
+    func elements(_ tile: Tile, row: Int) -> Range<Int> {
+      let start = row * columns.count + tile.columns.lowerBound - columns.lowerBound
+      return start..<start + tile.columns.count
+    }
   }
 
-  /// The merged numbers of a tile, in `scratch`; the base's bytes stay in `scratch.scratch`.
-  private func compute(
-    _ tile: Tile, _ matrix: Int, _ terms: [LoadedTerm], _ scratch: ByteBuffer
-  ) throws(FileError) {
-    try read(tile, matrix, scratch)
+  private func read(_ strip: Strip, _ rows: Range<Int>, _ matrix: Int) throws(FileError) {
+    let size = dtype.byteWidth
+    strip.hold(rows, elementSize: size)
+    let first = matrix * height + rows.lowerBound
+    let found = base.slice(first * rowBytes..<(first + rows.count) * rowBytes)
+    try strip.buffer.fill(
+      found.columns(
+        strip.columns.lowerBound * size..<strip.columns.upperBound * size, rowBytes: rowBytes))
+  }
+
+  /// The stored numbers of a tile.
+  private func widen(_ tile: Tile, _ strip: Strip, into target: UnsafeMutableRawBufferPointer) {
+    let rowBytes = tile.columns.count * 4
+    for row in 0..<tile.rows.count {
+      strip.buffer.convert(
+        strip.elements(tile, row: row), from: dtype, to: .float32,
+        into: UnsafeMutableRawBufferPointer(rebasing: target[(row * rowBytes)...]))
+    }
+  }
+
+  /// The merged numbers of a tile, in `scratch`.
+  private func compute(_ tile: Tile, _ strip: Strip, _ terms: [LoadedTerm], _ scratch: ByteBuffer) {
+    widen(tile, strip, into: scratch.memory)
     let sum = scratch.memory.assumingMemoryBound(to: Float.self)
     for term in terms where term.factors == nil {
       term.add(term.weight * term.scale, tile.rows, tile.columns, to: sum)
     }
     guard terms.contains(where: { $0.factors != nil }) else { return }
     let base = [Float](unsafeUninitializedCapacity: tile.count) { buffer, count in
-      scratch.scratch.convert(
-        0..<tile.count, from: dtype, to: .float32, into: UnsafeMutableRawBufferPointer(buffer))
+      widen(tile, strip, into: UnsafeMutableRawBufferPointer(buffer))
       count = tile.count
     }
     for term in terms {
@@ -114,20 +153,17 @@ final class MergedBytes: ComputedBytes {
 
   /// Rounds a tile to the stored type, row by row, and notes the largest change.
   private func round(
-    _ tile: Tile, _ scratch: ByteBuffer, into target: UnsafeMutableRawBufferPointer, rowWidth: Int
+    _ tile: Tile, _ strip: Strip, _ scratch: ByteBuffer, into target: UnsafeMutableRawBufferPointer
   ) {
-    meter.note(
-      scratch.scratch.largestDifference(tile.count, dtype, from: scratch))
-    let size = dtype.byteWidth
     let width = tile.columns.count
-    if width == rowWidth {
-      scratch.convert(0..<tile.count, from: .float32, to: dtype, into: target)
-      return
-    }
+    let rowBytes = strip.columns.count * dtype.byteWidth
     for row in 0..<tile.rows.count {
+      meter.note(
+        strip.buffer.largestDifference(
+          strip.elements(tile, row: row), dtype, from: scratch, at: row * width))
       scratch.convert(
         row * width..<(row + 1) * width, from: .float32, to: dtype,
-        into: UnsafeMutableRawBufferPointer(rebasing: target[(row * rowWidth * size)...]))
+        into: UnsafeMutableRawBufferPointer(rebasing: target[(row * rowBytes)...]))
     }
   }
 
@@ -153,18 +189,20 @@ final class MergedBytes: ComputedBytes {
     _ lengths: [Float], _ term: LoadedTerm, _ matrix: Int, _ scratch: ByteBuffer
   ) throws(FileError) -> [Float] {
     var squares = [Double](repeating: 0, count: lengths.count)
-    for top in stride(from: 0, to: height, by: Self.tile.rows) {
-      for left in stride(from: 0, to: width, by: Self.tile.columns) {
-        let tile = Tile(
-          rows: top..<min(height, top + Self.tile.rows),
-          columns: left..<min(width, left + Self.tile.columns))
-        try read(tile, matrix, scratch)
+    let strip = Strip(0..<width)
+    let most = strip.most(dtype.byteWidth)
+    for top in stride(from: 0, to: height, by: most) {
+      try read(strip, top..<min(height, top + most), matrix)
+      for tile in strip.tiles {
+        widen(tile, strip, into: scratch.memory)
         let values = scratch.memory.assumingMemoryBound(to: Float.self)
         term.add(term.scale, tile.rows, tile.columns, to: values)
         for row in 0..<tile.rows.count {
           for column in 0..<tile.columns.count {
             let value = Double(values[row * tile.columns.count + column])
-            squares[term.outputsAreColumns ? left + column : top + row] += value * value
+            let output =
+              term.outputsAreColumns ? tile.columns.lowerBound + column : top + row
+            squares[output] += value * value
           }
         }
       }

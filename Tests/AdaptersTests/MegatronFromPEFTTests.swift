@@ -13,7 +13,9 @@ import Testing
     "binary": "lengths of all rows", "dora": "lengths of all rows",
     "dora_embedding": "embed_tokens", "embeddings": "embed_tokens", "mlx_dora": "embed_tokens",
     "mlx_lora": "embed_tokens", "tied_lora": "embed_tokens", "tied_saved": "embed_tokens",
-    "mlx_full": "low rank", "modules_to_save": "low rank",
+    "mlx_full": "low rank", "modules_to_save": "low rank", "tied_both": "embed_tokens",
+    "tied_head": "embed_tokens", "experts_single_on_stack": "more than once",
+    "split": "more than once",
   ]
   /// What needs one adapter where there are several.
   private static let needsFusing: Set = ["experts_listed", "experts_listed_qwen", "mlx_experts"]

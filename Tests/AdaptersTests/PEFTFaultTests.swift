@@ -146,6 +146,46 @@ struct PEFTFaultTests {
     }
   }
 
+  static let mlxFaults: [(String, JSON?, String)] = [
+    ("lora_parameters", nil, "lora_parameters: it is missing"),
+    ("lora_parameters", .object(["rank": .integer(3)]), "lora_parameters.scale"),
+    ("lora_parameters", .object(["scale": .integer(3)]), "lora_parameters.rank"),
+    ("lora_parameters", .object(["scale": .integer(3), "rank": .integer(0)]), "rank 0"),
+    ("lora_parameters", .object(["scale": .integer(3), "rank": .integer(2)]), "for another model"),
+    ("fine_tune_type", .string("magic"), "fine_tune_type is magic"),
+  ]
+
+  @Test(arguments: mlxFaults)
+  func aFaultOfAnMLXAdapterIsTold(_ key: String, _ value: JSON?, _ words: String) throws {
+    let original = try AdapterCase("mlx_lora")
+    try Support.withTemporaryFolder { folder in
+      let file = "adapters.safetensors"
+      try FileManager.default.copyItem(
+        at: original.adapter.appending(path: file), to: folder.appending(path: file))
+      let text = try InputFile(original.adapter.appending(path: "adapter_config.json").path)
+        .readAll()
+      var object = try #require(try JSON(parsing: text).object)
+      object[key] = value
+      try Data(JSON.object(object).serializedBytes(.indented(2)))
+        .write(to: folder.appending(path: "adapter_config.json"))
+      let model = try HuggingFaceModel(folder: original.model.path)
+      let error = #expect(throws: AdapterError.self) {
+        try Adapter(reading: folder.path, for: model)
+      }
+      let sentence = "\(try #require(error))"
+      #expect(sentence.contains(words), "\(sentence)")
+    }
+  }
+
+  /// The release alone tells which way square matrices of experts are turned.
+  @Test func aSquareStackWithoutAReleaseIsToldOf() throws {
+    try AdapterCase.edited("experts_square_old", { $0["peft_version"] = nil }, { _ in }) {
+      folder, model in
+      let read = try Adapter(reading: folder.path, for: HuggingFaceModel(folder: model.path))
+      #expect(read.notes.contains { $0.contains("peft_version") })
+    }
+  }
+
   @Test(arguments: [0x7FC0_0000, 0x7F80_0000] as [UInt32])
   func numbersThatAreNoneAreRefusedUnlessAllowed(_ bits: UInt32) throws {
     let edit = { @Sendable (tensors: inout [SafeTensorsWriter.Tensor]) in

@@ -13,6 +13,7 @@ struct PEFTWritingTests {
   static let refused = [
     "tied_both": "several changes", "tied_head": "at once", "mlx_dora": "each token",
     "mlx_full": "no low-rank change", "experts_single_on_stack": "experts",
+    "split": "several changes",
   ]
 
   @Test(arguments: PEFTMergeTests.cases)
