@@ -25,7 +25,7 @@ extension Adapter {
     var reader = try MegatronAdapterReader(stored, model.blueprint, settings)
     for placed in model.blueprint.slots { try reader.read(placed) }
     try reader.finish()
-    self.init(source: "\(settings.kind.rawValue) of Megatron's in \(run.folder)")
+    self.init(source: "\(run.folder) (\(settings.kind.rawValue))")
     changes = reader.changes
     notes = reader.notes
   }
