@@ -64,7 +64,7 @@ struct OverlayBuilder {
     guard mismatches.isEmpty else { return }
     let meter = ChangeMeter()
     let change =
-      try replacement.map { try Self.replacing($0, meter) }
+      try replacement.map { try Self.replacing($0) }
       ?? Self.merging(terms, shape, meter)
     for place in [name] + (tensors.copies[name] ?? []) { overlay.changes[place] = change }
     report.entries.append(
@@ -80,9 +80,7 @@ struct OverlayBuilder {
 
   // MARK: - Computations
 
-  private static func replacing(
-    _ factor: Factor, _ meter: ChangeMeter
-  ) throws -> TensorOverlay.Change {
+  private static func replacing(_ factor: Factor) throws -> TensorOverlay.Change {
     let runs = try factor.runs()
     let width = factor.shape.dimensions.last ?? 1
     return { _, dtype in runs.converted(from: factor.dtype, to: dtype, width: max(1, width)) }

@@ -2,7 +2,8 @@ import Tensors
 
 /// Matrices with what adapters add to them, computed tile by tile in float32 and rounded once.
 ///
-/// Rows are read in strips and computed in tiles: those of 128 rows and 512 columns stay in the second cache together with their parts of the factors.
+/// Rows are read in strips and computed in tiles: those of 128 rows and 512 columns stay in the second
+/// cache together with their parts of the factors.
 final class MergedBytes: ComputedBytes {
   private static let tile = (rows: 128, columns: 512)
 

@@ -34,11 +34,4 @@ public struct StoredMatrix: Sendable {
     }
     return turned
   }
-
-  /// Whether all its numbers are finite.
-  ///
-  /// - Throws: `FileError` if they cannot be read.
-  public func isFinite() throws(FileError) -> Bool {
-    try runs.floats(dtype: dtype).allSatisfy(\.isFinite)
-  }
 }

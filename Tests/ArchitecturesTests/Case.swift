@@ -37,6 +37,20 @@ struct Case: CustomTestStringConvertible, Sendable {
   }
 }
 
+extension Case {
+  /// What a case's configuration is refused with when one key has another value; `nil` if it is not.
+  static func refusal(_ name: String, _ key: String, _ value: JSON) throws -> ConfigError? {
+    var configuration = try Case(path: "hf/" + name).configuration()
+    configuration[key] = value
+    do {
+      _ = try Registry.blueprint(configuration)
+      return nil
+    } catch {
+      return error
+    }
+  }
+}
+
 func readObject(_ file: URL) throws -> JSONObject {
   let json = try JSON(parsing: [UInt8](Data(contentsOf: file)), allowingNonFinite: true)
   struct NoObject: Error {}

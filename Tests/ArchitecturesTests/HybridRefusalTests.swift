@@ -6,17 +6,6 @@ import Testing
 
 /// Configurations of hybrid models that must not be taken for something else.
 struct HybridRefusalTests {
-  private func error(_ name: String, _ key: String, _ value: JSON) throws -> ConfigError? {
-    var configuration = try Case(path: "hf/" + name).configuration()
-    configuration[key] = value
-    do {
-      _ = try Registry.blueprint(configuration)
-      return nil
-    } catch {
-      return error
-    }
-  }
-
   @Test(arguments: [
     ("mamba2", "rms_norm", JSON.bool(false)), ("mamba2", "hidden_act", .string("gelu")),
     ("bamba", "partial_rotary_factor", .number(0.25)), ("bamba", "attn_rotary_emb", .integer(4)),
@@ -35,7 +24,7 @@ struct HybridRefusalTests {
     ("qwen3_5_moe_text", "norm_topk_prob", .bool(false)),
   ])
   func whatTheClassCannotDoIsRefused(_ name: String, _ key: String, _ value: JSON) throws {
-    let found = try error(name, key, value)
+    let found = try Case.refusal(name, key, value)
     guard case .unsupported(key, _, _) = found else {
       Issue.record("\(String(describing: found))")
       return
@@ -54,7 +43,7 @@ struct HybridRefusalTests {
     ("qwen3_5_text", "layer_types", .array([.string("full_attention")])),
   ])
   func sizesThatContradictEachOtherAreRefused(_ name: String, _ key: String, _ value: JSON) throws {
-    let found = try error(name, key, value)
+    let found = try Case.refusal(name, key, value)
     guard case .contradiction = found else {
       Issue.record("\(String(describing: found))")
       return
@@ -75,7 +64,7 @@ struct HybridRefusalTests {
     ("granite4_h_moe", "num_local_experts", .integer(-1)),
   ])
   func sizesThatNoModelHasAreRefused(_ name: String, _ key: String, _ value: JSON) throws {
-    let found = try error(name, key, value)
+    let found = try Case.refusal(name, key, value)
     guard case .outOfRange(key, _, _) = found else {
       Issue.record("\(String(describing: found))")
       return

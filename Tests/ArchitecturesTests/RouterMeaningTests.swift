@@ -231,17 +231,6 @@ struct RouterMeaningTests {
 
 /// Configurations of mixtures that must not be taken for something else.
 struct RouterRefusalTests {
-  private func error(_ name: String, _ key: String, _ value: JSON) throws -> ConfigError? {
-    var configuration = try Case(path: "hf/" + name).configuration()
-    configuration[key] = value
-    do {
-      _ = try Registry.blueprint(configuration)
-      return nil
-    } catch {
-      return error
-    }
-  }
-
   @Test(arguments: [
     ("minimax_m2", "use_routing_bias", JSON.bool(false)),
     ("minimax_m2", "use_qk_norm", .bool(false)),
@@ -260,7 +249,7 @@ struct RouterRefusalTests {
     ("glm4_moe", "scoring_func", .string("softmax")),
   ])
   func whatTheFamilyHasNotIsRefused(_ name: String, _ key: String, _ value: JSON) throws {
-    let found = try error(name, key, value)
+    let found = try Case.refusal(name, key, value)
     guard case .unsupported(key, _, _) = found else {
       Issue.record("\(String(describing: found))")
       return
@@ -275,7 +264,7 @@ struct RouterRefusalTests {
     ("olmoe", "clip_qkv", .integer(-1)),
   ])
   func sizesThatNoModelHasAreRefused(_ name: String, _ key: String, _ value: JSON) throws {
-    let found = try error(name, key, value)
+    let found = try Case.refusal(name, key, value)
     guard case .outOfRange(key, _, _) = found else {
       Issue.record("\(String(describing: found))")
       return

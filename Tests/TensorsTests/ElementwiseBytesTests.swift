@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 /// Sums as PyTorch computes them: in float32, rounded once to the tensor's type.
-@Suite struct ShiftedBytesTests {
+@Suite struct ElementwiseBytesTests {
   private func bytes<Bits: FixedWidthInteger>(_ bits: [Bits]) -> [UInt8] {
     bits.flatMap { value in
       (0..<Bits.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }

@@ -1,17 +1,18 @@
-/// Floating-point numbers with something added to each, rounded once to their own type.
-final class ShiftedBytes: ComputedBytes {
+/// Numbers of which each is changed by itself: shifted or scaled.
+final class ElementwiseBytes: ComputedBytes {
   private let source: ByteRuns
-  private let shift: Double
-  private let dtype: DType
+  /// Changes the first so many numbers of a buffer.
+  private let change: @Sendable (ByteBuffer, _ count: Int) -> Void
 
   var byteCount: Int { source.byteCount }
-  var rowBytes: Int { dtype.byteWidth }
+  let rowBytes: Int
 
-  init(_ source: ByteRuns, by shift: Double, dtype: DType) {
-    precondition(dtype.isFloat)
+  init(
+    _ source: ByteRuns, elementSize: Int, change: @escaping @Sendable (ByteBuffer, Int) -> Void
+  ) {
     self.source = source
-    self.shift = shift
-    self.dtype = dtype
+    rowBytes = elementSize
+    self.change = change
   }
 
   func fill(
@@ -24,7 +25,7 @@ final class ShiftedBytes: ComputedBytes {
       let part = rows.part(start..<min(rows.count, start + most))
       try scratch.fill(
         source.rows(first: part.first, count: part.count, stride: part.step, rowBytes: rowBytes))
-      scratch.add(shift, to: part.count, dtype: dtype)
+      change(scratch, part.count)
       let made = scratch.memory[..<(part.count * rowBytes)]
       UnsafeMutableRawBufferPointer(rebasing: target[(start * rowBytes)...])
         .copyMemory(from: UnsafeRawBufferPointer(rebasing: made))
@@ -33,10 +34,24 @@ final class ShiftedBytes: ComputedBytes {
 }
 
 extension ByteRuns {
-  /// The same numbers with `shift` added to each.
+  /// The same numbers with `shift` added to each, rounded once to their own type.
   public func shifted(by shift: Double, dtype: DType) -> ByteRuns {
-    shift == 0 || byteCount == 0
-      ? self : ByteRuns(computed: ShiftedBytes(self, by: shift, dtype: dtype))
+    guard shift != 0, byteCount > 0 else { return self }
+    precondition(dtype.isFloat)
+    return ByteRuns(
+      computed: ElementwiseBytes(self, elementSize: dtype.byteWidth) { buffer, count in
+        buffer.add(shift, to: count, dtype: dtype)
+      })
+  }
+
+  /// The same float32 numbers multiplied by a factor, each rounded once.
+  public func scaled(by factor: Double) -> ByteRuns {
+    guard factor != 1, byteCount > 0 else { return self }
+    return ByteRuns(
+      computed: ElementwiseBytes(self, elementSize: 4) { buffer, count in
+        let values = buffer.memory.assumingMemoryBound(to: Float.self)
+        for index in 0..<count { values[index] = Float(Double(values[index]) * factor) }
+      })
   }
 }
 
