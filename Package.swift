@@ -24,9 +24,13 @@ let package = Package(
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .target(
+      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"],
+      cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
-    .target(name: "Kernels", dependencies: ["COpenBLAS", "Tensors"], swiftSettings: fast),
+    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -34,6 +38,7 @@ let package = Package(
       swiftSettings: fast),
     .target(name: "Blueprint", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(name: "Architectures", dependencies: ["Blueprint", "JSON"], swiftSettings: fast),
+    .target(name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
     .target(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],

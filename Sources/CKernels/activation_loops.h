@@ -1,0 +1,133 @@
+// Loops of activation.c over T and A; see activation.h.
+//
+// The kind is a constant in each instance of the inner functions, or they would not vectorise.
+
+INLINE A NAME(activate)(activation_kind kind, A x) {
+  switch (kind) {
+  case ACTIVATION_IDENTITY: return x;
+  case ACTIVATION_SILU: return x * MATH(sigmoid)(x);
+  case ACTIVATION_GELU: return (A)0.5 * x * (1 + MATH(erf)(x * (A)0.70710678118654752));
+  case ACTIVATION_GELU_TANH:
+    return (A)0.5 * x * (1 + MATH(tanh)((A)0.79788456080286536 * (x + (A)0.044715 * x * x * x)));
+  case ACTIVATION_RELU: return x > 0 ? x : 0;
+  case ACTIVATION_SQUARED_RELU: return x > 0 ? x * x : 0;
+  case ACTIVATION_QUICK_GELU: return x * MATH(sigmoid)((A)1.702 * x);
+  case ACTIVATION_SIGMOID: return MATH(sigmoid)(x);
+  }
+  return x;
+}
+
+INLINE A NAME(slope)(activation_kind kind, A x) {
+  switch (kind) {
+  case ACTIVATION_IDENTITY: return 1;
+  case ACTIVATION_SILU: {
+    A s = MATH(sigmoid)(x);
+    return s * (1 + x * (1 - s));
+  }
+  case ACTIVATION_GELU:
+    return (A)0.5 * (1 + MATH(erf)(x * (A)0.70710678118654752)) +
+           x * (A)0.39894228040143268 * MATH(exp)((A)-0.5 * x * x);
+  case ACTIVATION_GELU_TANH: {
+    A t = MATH(tanh)((A)0.79788456080286536 * (x + (A)0.044715 * x * x * x));
+    return (A)0.5 * (1 + t) +
+           (A)0.5 * x * (1 - t * t) * (A)0.79788456080286536 * (1 + (A)0.134145 * x * x);
+  }
+  case ACTIVATION_RELU: return x > 0 ? 1 : 0;
+  case ACTIVATION_SQUARED_RELU: return x > 0 ? 2 * x : 0;
+  case ACTIVATION_QUICK_GELU: {
+    A s = MATH(sigmoid)((A)1.702 * x);
+    return s * (1 + (A)1.702 * x * (1 - s));
+  }
+  case ACTIVATION_SIGMOID: {
+    A s = MATH(sigmoid)(x);
+    return s * (1 - s);
+  }
+  }
+  return 1;
+}
+
+#define EACH_KIND(body)                                                                           \
+  switch (kind) {                                                                                 \
+  case ACTIVATION_IDENTITY: body(ACTIVATION_IDENTITY); break;                                     \
+  case ACTIVATION_SILU: body(ACTIVATION_SILU); break;                                             \
+  case ACTIVATION_GELU: body(ACTIVATION_GELU); break;                                             \
+  case ACTIVATION_GELU_TANH: body(ACTIVATION_GELU_TANH); break;                                   \
+  case ACTIVATION_RELU: body(ACTIVATION_RELU); break;                                             \
+  case ACTIVATION_SQUARED_RELU: body(ACTIVATION_SQUARED_RELU); break;                             \
+  case ACTIVATION_QUICK_GELU: body(ACTIVATION_QUICK_GELU); break;                                 \
+  case ACTIVATION_SIGMOID: body(ACTIVATION_SIGMOID); break;                                       \
+  }
+
+KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long gate_row, const T *up,
+                                       long up_row, T *y, long y_row, long rows, long width,
+                                       double scale, double limit, double offset) {
+  A factor = (A)scale, most = (A)limit, more = (A)offset;
+  for (long i = 0; i < rows; i++) {
+    const T *g = gate + i * gate_row, *u = up + i * up_row;
+    T *to = y + i * y_row;
+#define BODY(K)                                                                                   \
+  for (long j = 0; j < width; j++) {                                                              \
+    A left = LOAD(g[j]), right = LOAD(u[j]);                                                      \
+    left = left > most ? most : left;                                                             \
+    right = right > most ? most : right < -most ? -most : right;                                  \
+    to[j] = STORE(NAME(activate)(K, factor * left) * (right + more));                             \
+  }
+    EACH_KIND(BODY)
+#undef BODY
+  }
+}
+
+KERNEL static void NAME(gated_backward)(activation_kind kind, const T *gate, long gate_row, const T *up,
+                                        long up_row, const T *dy, long dy_row, T *dgate,
+                                        long dgate_row, T *dup, long dup_row, long rows, long width,
+                                        double scale, double limit, double offset, bool accumulates) {
+  A factor = (A)scale, most = (A)limit, more = (A)offset;
+  for (long i = 0; i < rows; i++) {
+    const T *g = gate + i * gate_row, *u = up + i * up_row, *above = dy + i * dy_row;
+    T *to_gate = dgate + i * dgate_row, *to_up = dup + i * dup_row;
+#define BODY(K)                                                                                   \
+  for (long j = 0; j < width; j++) {                                                              \
+    A left = LOAD(g[j]), right = LOAD(u[j]), d = LOAD(above[j]);                                  \
+    A cut = left > most ? most : left;                                                            \
+    A bounded = right > most ? most : right < -most ? -most : right;                              \
+    A through = left > most ? 0 : factor;                                                         \
+    A open = right > most || right < -most ? 0 : (A)1;                                            \
+    A first = d * (bounded + more) * NAME(slope)(K, factor * cut) * through;                      \
+    A second = d * NAME(activate)(K, factor * cut) * open;                                        \
+    to_gate[j] = STORE(accumulates ? first + LOAD(to_gate[j]) : first);                           \
+    to_up[j] = STORE(accumulates ? second + LOAD(to_up[j]) : second);                             \
+  }
+    EACH_KIND(BODY)
+#undef BODY
+  }
+}
+
+KERNEL static void NAME(activation_forward)(activation_kind kind, const T *x, long x_row, T *y,
+                                            long y_row, long rows, long width) {
+  for (long i = 0; i < rows; i++) {
+    const T *from = x + i * x_row;
+    T *to = y + i * y_row;
+#define BODY(K)                                                                                   \
+  for (long j = 0; j < width; j++) to[j] = STORE(NAME(activate)(K, LOAD(from[j])));
+    EACH_KIND(BODY)
+#undef BODY
+  }
+}
+
+KERNEL static void NAME(activation_backward)(activation_kind kind, const T *x, long x_row, const T *dy,
+                                             long dy_row, T *dx, long dx_row, long rows, long width,
+                                             bool accumulates) {
+  for (long i = 0; i < rows; i++) {
+    const T *from = x + i * x_row, *above = dy + i * dy_row;
+    T *to = dx + i * dx_row;
+#define BODY(K)                                                                                   \
+  for (long j = 0; j < width; j++) {                                                              \
+    A value = NAME(slope)(K, LOAD(from[j])) * LOAD(above[j]);                                     \
+    to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);                                     \
+  }
+    EACH_KIND(BODY)
+#undef BODY
+  }
+}
+
+#undef EACH_KIND

@@ -1,0 +1,60 @@
+// Loops of loss.c over T and A; see loss.h.
+
+KERNEL static void NAME(finish_logits)(T *x, long x_row, long rows, long width, double scale, double cap,
+                                       const int32_t *silenced, long silenced_count) {
+  A factor = (A)scale, bound = (A)cap;
+  for (long i = 0; i < rows; i++) {
+    T *row = x + i * x_row;
+    if (bound > 0) {
+      for (long j = 0; j < width; j++)
+        row[j] = STORE(bound * MATH(tanh)(factor * LOAD(row[j]) / bound));
+    } else if (factor != 1) {
+      for (long j = 0; j < width; j++) row[j] = STORE(factor * LOAD(row[j]));
+    }
+    for (long j = 0; j < silenced_count; j++) row[silenced[j]] = STORE(-INFINITY);
+  }
+}
+
+KERNEL static void NAME(cross_entropy)(T *x, long x_row, const int32_t *labels, long rows, long width,
+                                       double scale, double cap, const int32_t *silenced,
+                                       long silenced_count, double weight, double *losses) {
+  A factor = (A)scale, bound = (A)cap;
+  for (long i = 0; i < rows; i++) {
+    T *row = x + i * x_row;
+    if (labels[i] < 0) {
+      if (weight != 0) memset(row, 0, (size_t)width * sizeof(T));
+      continue;
+    }
+    for (long j = 0; j < silenced_count; j++) row[silenced[j]] = STORE(-INFINITY);
+    A most = -INFINITY, sum = 0;
+    for (long j = 0; j < width; j++) {
+      A value = LOAD(row[j]);
+      most = value > most ? value : most;
+    }
+    // tanh rises, so the largest is the same one.
+    most = bound > 0 ? bound * MATH(tanh)(factor * most / bound) : factor * most;
+    if (bound > 0) {
+      for (long j = 0; j < width; j++)
+        sum += MATH(exp)(bound * MATH(tanh)(factor * LOAD(row[j]) / bound) - most);
+    } else {
+      for (long j = 0; j < width; j++) sum += MATH(exp)(factor * LOAD(row[j]) - most);
+    }
+    A label = LOAD(row[labels[i]]);
+    A chosen = bound > 0 ? bound * MATH(tanh)(factor * label / bound) : factor * label;
+    losses[i] += (double)(most + MATH(log)(sum) - chosen);
+    if (weight == 0) continue;
+    A share = (A)weight / sum;
+    if (bound > 0) {
+      for (long j = 0; j < width; j++) {
+        A t = MATH(tanh)(factor * LOAD(row[j]) / bound);
+        row[j] = STORE(factor * (1 - t * t) * share * MATH(exp)(bound * t - most));
+      }
+      A t = chosen / bound;
+      row[labels[i]] = STORE(LOAD(row[labels[i]]) - factor * (1 - t * t) * (A)weight);
+    } else {
+      for (long j = 0; j < width; j++)
+        row[j] = STORE(factor * share * MATH(exp)(factor * LOAD(row[j]) - most));
+      row[labels[i]] = STORE(LOAD(row[labels[i]]) - factor * (A)weight);
+    }
+  }
+}

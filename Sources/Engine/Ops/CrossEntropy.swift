@@ -1,0 +1,98 @@
+import CKernels
+import Kernels
+
+/// What happens to logits behind the output layer.
+public struct LogitRule: Sendable {
+  public var scale = 1.0
+  /// cap · tanh(logits / cap); 0 is no cap.
+  public var cap = 0.0
+  /// Tokens whose logits are −∞.
+  public var silenced: [Int32] = []
+
+  public init() {}
+}
+
+extension Tape {
+  /// How many tokens' logits exist at once.
+  private static let chunk = 256
+
+  /// The sum of the cross entropies of all labels, divided by `divisor`, from the last hidden state.
+  ///
+  /// Logits exist for a chunk of tokens only: loss and gradients of a chunk are computed in one go, in
+  /// the forward pass.
+  ///
+  /// - Parameters:
+  ///   - x: [tokens, width].
+  ///   - head: [vocabulary, width].
+  ///   - labels: one for each token; negative ones are left out.
+  ///   - divisor: of the loss and its gradient: the number of labels of the whole step.
+  public func crossEntropy(
+    _ x: Node, head: Parameter, bias: Parameter? = nil, labels: [Int32], divisor: Double,
+    _ rule: LogitRule = LogitRule()
+  ) -> Double {
+    let isTracked = isRecording && (x.isTracked || head.isTrained || bias?.isTrained ?? false)
+    var losses = [Double](repeating: 0, count: x.rows)
+    let result = Node(Matrix(x.rows, x.columns, numbers), isTracked: isTracked)
+    forward("loss", result) {
+      for start in stride(from: 0, to: x.rows, by: Self.chunk) {
+        let rows = start..<min(x.rows, start + Self.chunk)
+        let hidden = x.value.rows(rows)
+        let logits = Matrix(rows.count, head.value.rows, numbers)
+        Product.multiply(hidden, by: head.value, rightTransposed: true, into: logits)
+        if let bias { addBias(bias.value, to: logits) }
+        lossOfChunk(
+          logits, labels[rows], rule, weight: isTracked ? 1 / divisor : 0, &losses[rows])
+        guard isTracked else { continue }
+        if x.isTracked { Product.multiply(logits, by: head.value, into: result.value.rows(rows)) }
+        if head.isTrained {
+          let (gradient, accumulates) = head.gradientPlace()
+          Product.multiply(
+            logits, leftTransposed: true, by: hidden, into: gradient, accumulates: accumulates)
+        }
+        if let bias, bias.isTrained { Tape.addColumnSums(logits, to: bias.gradientSum()) }
+      }
+    }
+    if isTracked, x.isTracked { result.add(result.value) }
+    backward("loss", result) { gradient in x.add(gradient) }
+    return losses.reduce(0, +) / divisor
+  }
+
+  private func lossOfChunk(
+    _ logits: Matrix, _ labels: ArraySlice<Int32>, _ rule: LogitRule, weight: Double,
+    _ losses: inout ArraySlice<Double>
+  ) {
+    let first = labels.startIndex
+    let type = numbers.kernel
+    let sums = Matrix(1, logits.rows, .float64)
+    sums.clear()
+    Team.split(logits.rows) { rows in
+      labels[first + rows.lowerBound..<first + rows.upperBound].withUnsafeBufferPointer { labels in
+        rule.silenced.withUnsafeBufferPointer { silenced in
+          cross_entropy(
+            type, logits.address(rows.lowerBound), logits.stride, labels.baseAddress, rows.count,
+            logits.columns, rule.scale, rule.cap, silenced.baseAddress, silenced.count, weight,
+            sums.address(0, rows.lowerBound).assumingMemoryBound(to: Double.self))
+        }
+      }
+    }
+    for row in 0..<logits.rows { losses[losses.startIndex + row] += sums[0, row] }
+  }
+
+  /// The logits of all rows, as the model gives them out.
+  public func logits(
+    _ x: Node, head: Parameter, bias: Parameter? = nil, _ rule: LogitRule = LogitRule()
+  ) -> Matrix {
+    let logits = Matrix(x.rows, head.value.rows, numbers)
+    Product.multiply(x.value, by: head.value, rightTransposed: true, into: logits)
+    if let bias { addBias(bias.value, to: logits) }
+    let type = numbers.kernel
+    Team.split(logits.rows) { rows in
+      rule.silenced.withUnsafeBufferPointer { silenced in
+        finish_logits(
+          type, logits.address(rows.lowerBound), logits.stride, rows.count, logits.columns,
+          rule.scale, rule.cap, silenced.baseAddress, silenced.count)
+      }
+    }
+    return logits
+  }
+}

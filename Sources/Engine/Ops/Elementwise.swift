@@ -1,0 +1,63 @@
+import CKernels
+import Kernels
+
+extension Tape {
+  /// x + scale · y.
+  public func sum(_ x: Node, _ y: Node, scale: Double = 1) -> Node {
+    let result = node(x.rows, x.columns, from: [x, y])
+    forward("sum", result) {
+      Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
+        let part = result.value.rows(rows)
+        let type = part.numbers.kernel
+        axpby(
+          type, 1, x.value.address(rows.lowerBound), x.value.stride, 0, part.start, part.stride,
+          rows.count, x.columns)
+        axpby(
+          type, scale, y.value.address(rows.lowerBound), y.value.stride, 1, part.start, part.stride,
+          rows.count, x.columns)
+      }
+    }
+    backward("sum", result) { gradient in
+      if y.isTracked {
+        let (target, accumulates) = y.gradientPlace()
+        Sums.add(scale, gradient, to: target, share: accumulates ? 1 : 0)
+      }
+      if x.isTracked { x.add(gradient) }
+    }
+    return result
+  }
+
+  /// factor · x.
+  public func scaled(_ x: Node, by factor: Double) -> Node {
+    if factor == 1 { return x }
+    let result = node(x.rows, x.columns, from: [x])
+    forward("scale", result) { Sums.add(factor, x.value, to: result.value, share: 0) }
+    backward("scale", result) { gradient in
+      let (target, accumulates) = x.gradientPlace()
+      Sums.add(factor, gradient, to: target, share: accumulates ? 1 : 0)
+    }
+    return result
+  }
+
+  /// x · y, element by element.
+  public func product(_ x: Node, _ y: Node) -> Node {
+    let result = node(x.rows, x.columns, from: [x, y])
+    forward("product", result) { Tape.multiply(x.value, y.value, into: result.value, adds: false) }
+    backward("product", result) { gradient in
+      for (one, other) in [(x, y), (y, x)] where one.isTracked {
+        let (target, accumulates) = one.gradientPlace()
+        Tape.multiply(gradient, other.value, into: target, adds: accumulates)
+      }
+    }
+    return result
+  }
+
+  private static func multiply(_ x: Matrix, _ y: Matrix, into target: Matrix, adds: Bool) {
+    Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
+      CKernels.multiply(
+        x.numbers.kernel, x.address(rows.lowerBound), x.stride, y.address(rows.lowerBound),
+        y.stride,
+        target.address(rows.lowerBound), target.stride, rows.count, x.columns, adds)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import CKernels
+import Kernels
+
+extension Tape {
+  /// y = x · Wᵀ + b.
+  ///
+  /// - Parameters:
+  ///   - x: [tokens, inputs].
+  ///   - weight: [outputs, inputs].
+  ///   - bias: [outputs].
+  public func linear(_ x: Node, _ weight: Parameter, bias: Parameter? = nil) -> Node {
+    let isTrained = weight.isTrained || bias?.isTrained ?? false
+    let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained)
+    forward("linear", y) {
+      Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
+      if let bias { addBias(bias.value, to: y.value) }
+    }
+    backward("linear", y) { dy in
+      if x.isTracked {
+        let (dx, accumulates) = x.gradientPlace()
+        Product.multiply(dy, by: weight.value, into: dx, accumulates: accumulates)
+      }
+      if weight.isTrained {
+        let (dw, accumulates) = weight.gradientPlace()
+        Product.multiply(dy, leftTransposed: true, by: x.value, into: dw, accumulates: accumulates)
+      }
+      if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
+    }
+    return y
+  }
+
+  /// Adds a row to every row.
+  func addBias(_ bias: Matrix, to target: Matrix) {
+    Team.split(target.rows, grain: Sums.rows(target.columns)) { rows in
+      add_row(
+        target.numbers.kernel, bias.start, target.address(rows.lowerBound), target.stride,
+        rows.count,
+        target.columns)
+    }
+  }
+
+  /// Adds the sums of a gradient's columns to a row.
+  static func addColumnSums(_ gradient: Matrix, to row: Matrix) {
+    Sums.reduce(gradient.rows, into: row) { rows, sums in
+      sum_rows(
+        gradient.numbers.kernel, gradient.address(rows.lowerBound), gradient.stride, rows.count,
+        gradient.columns, sums.start)
+    }
+  }
+}
