@@ -31,7 +31,7 @@ extension Tape {
     _ rule: LogitRule = LogitRule()
   ) -> Double {
     let isTracked = isRecording && (x.isTracked || head.isTrained || bias?.isTrained ?? false)
-    var losses = [Double](repeating: 0, count: x.rows)
+    var loss = 0.0
     let result = Node(Matrix(x.rows, x.columns, numbers), isTracked: isTracked)
     forward("loss", result) {
       for start in stride(from: 0, to: x.rows, by: Self.chunk) {
@@ -40,8 +40,8 @@ extension Tape {
         let logits = Matrix(rows.count, head.value.rows, numbers)
         Product.multiply(hidden, by: head.value, rightTransposed: true, into: logits)
         if let bias { addBias(bias.value, to: logits) }
-        lossOfChunk(
-          logits, labels[rows], rule, weight: isTracked ? 1 / divisor : 0, &losses[rows])
+        loss += lossOfChunk(
+          logits, Indices(labels[rows]), rule, weight: isTracked ? 1 / divisor : 0)
         guard isTracked else { continue }
         if x.isTracked { Product.multiply(logits, by: head.value, into: result.value.rows(rows)) }
         if head.isTrained {
@@ -54,28 +54,24 @@ extension Tape {
     }
     if isTracked, x.isTracked { result.add(result.value) }
     backward("loss", result) { gradient in x.add(gradient) }
-    return losses.reduce(0, +) / divisor
+    return loss / divisor
   }
 
   private func lossOfChunk(
-    _ logits: Matrix, _ labels: ArraySlice<Int32>, _ rule: LogitRule, weight: Double,
-    _ losses: inout ArraySlice<Double>
-  ) {
-    let first = labels.startIndex
+    _ logits: Matrix, _ labels: Indices, _ rule: LogitRule, weight: Double
+  ) -> Double {
     let type = numbers.kernel
-    let sums = Matrix(1, logits.rows, .float64)
-    sums.clear()
+    let silenced = Indices(rule.silenced)
+    let losses = Matrix(1, logits.rows, .float64)
+    losses.clear()
     Team.split(logits.rows) { rows in
-      labels[first + rows.lowerBound..<first + rows.upperBound].withUnsafeBufferPointer { labels in
-        rule.silenced.withUnsafeBufferPointer { silenced in
-          cross_entropy(
-            type, logits.address(rows.lowerBound), logits.stride, labels.baseAddress, rows.count,
-            logits.columns, rule.scale, rule.cap, silenced.baseAddress, silenced.count, weight,
-            sums.address(0, rows.lowerBound).assumingMemoryBound(to: Double.self))
-        }
-      }
+      cross_entropy(
+        type, logits.address(rows.lowerBound), logits.stride, labels.address(rows.lowerBound),
+        rows.count, logits.columns, rule.scale, rule.cap, silenced.address(), silenced.count,
+        weight,
+        losses.address(0, rows.lowerBound).assumingMemoryBound(to: Double.self))
     }
-    for row in 0..<logits.rows { losses[losses.startIndex + row] += sums[0, row] }
+    return losses.values.reduce(0, +)
   }
 
   /// The logits of all rows, as the model gives them out.
@@ -86,12 +82,12 @@ extension Tape {
     Product.multiply(x.value, by: head.value, rightTransposed: true, into: logits)
     if let bias { addBias(bias.value, to: logits) }
     let type = numbers.kernel
+    let silenced = Indices(rule.silenced)
     Team.split(logits.rows) { rows in
-      rule.silenced.withUnsafeBufferPointer { silenced in
-        finish_logits(
-          type, logits.address(rows.lowerBound), logits.stride, rows.count, logits.columns,
-          rule.scale, rule.cap, silenced.baseAddress, silenced.count)
-      }
+      finish_logits(
+        type, logits.address(rows.lowerBound), logits.stride, rows.count, logits.columns,
+        rule.scale,
+        rule.cap, silenced.address(), silenced.count)
     }
     return logits
   }
