@@ -85,6 +85,9 @@ let package = Package(
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: ["Engine", "Architectures", "Checkpoints", "SafeTensors", "Support"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
