@@ -1,10 +1,11 @@
 // The loops of the engine, as C functions over rows of numbers.
 //
-// Every function works on the range of rows it is given, in the caller's thread; those of team.h and
-// products.h spread work over threads. Shapes: rows are tokens, row-major, strides in elements.
+// Every function works on the range of rows it is given, in the caller's thread; those of team.h,
+// products.h and attention.h spread work over threads. Shapes: rows are tokens, row-major, strides in elements.
 #pragma once
 
 #include "activation.h"
+#include "attention.h"
 #include "elementwise.h"
 #include "loss.h"
 #include "norm.h"
