@@ -27,10 +27,12 @@ let package = Package(
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"],
-      cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("gomp")]),
+      cSettings: [.unsafeFlags(["-O3"])],
+      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
-    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
+    .target(
+      name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -38,7 +40,8 @@ let package = Package(
       swiftSettings: fast),
     .target(name: "Blueprint", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(name: "Architectures", dependencies: ["Blueprint", "JSON"], swiftSettings: fast),
-    .target(name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
+    .target(
+      name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
     .target(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],

@@ -49,10 +49,10 @@ struct OperationCheck {
     /// Of a gradient from its central difference.
     var differences = 1e-7
     /// In units of float32's rounding, 2⁻²⁴: sums of n numbers may be off by n of them.
-    var float32 = 64.0
+    var float32 = 16.0
     /// In units of bfloat16's rounding, 2⁻⁸ (8 bits of significand): one for each time a result is
     /// stored; a gradient that is added to is stored twice.
-    var bfloat16 = 2.5
+    var bfloat16 = 2.0
   }
 
   /// Checks everything and prints one line.
