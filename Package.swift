@@ -31,7 +31,7 @@ let package = Package(
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"],
       cSettings: [.unsafeFlags(["-O3"])],
-      linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("dnnl")]),
+      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
     .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
@@ -104,6 +104,9 @@ let package = Package(
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: ["Engine", "Architectures", "Checkpoints", "SafeTensors", "Support"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
