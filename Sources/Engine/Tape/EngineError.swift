@@ -11,6 +11,8 @@ public enum EngineError: Error, Equatable {
   case tooLong(positions: Int, limit: Int)
   /// No label of the batch is to be predicted.
   case nothingToLearn
+  /// An adapter does not fit the model.
+  case noPlaceForAdapter(String, reason: String)
   /// The loss is not a number; the first operation whose result was not, and where it stands.
   case notFinite(operation: String, place: String)
   /// A layer that keeps nothing of earlier tokens, though it needs them.
@@ -47,6 +49,8 @@ extension EngineError: CustomStringConvertible {
       Every label of the batch is masked (-100), so there is no loss to compute. Check the data's \
       masking, or raise the sequence length if answers are cut off.
       """
+    case .noPlaceForAdapter(let tensor, let reason):
+      "No adapter can be put on \(tensor): \(reason). Check the adapter's targets against the model."
     case .notFinite(let operation, let place):
       """
       The loss is not a finite number; the first result that was not came from \(operation) in \(place). \
