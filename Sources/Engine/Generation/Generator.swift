@@ -48,9 +48,12 @@ public struct Generator {
     guard let token = sampler.choose(try logits()) else {
       throw .noPrediction(position: tokens.count)
     }
-    tokens.append(token)
+    append(token)
     return token
   }
+
+  /// Appends a token that somebody else has chosen.
+  public mutating func append(_ token: Int32) { tokens.append(token) }
 
   /// Continues until an end is reached.
   ///
