@@ -5,10 +5,13 @@
 #pragma once
 
 #include "activation.h"
+#include "convolution.h"
 #include "elementwise.h"
+#include "gated_norm.h"
 #include "loss.h"
 #include "norm.h"
 #include "number.h"
 #include "products.h"
+#include "state_space.h"
 #include "table.h"
 #include "team.h"
