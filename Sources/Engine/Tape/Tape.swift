@@ -105,7 +105,7 @@ public final class Tape {
         let outer = self.steps
         self.steps = []
         self.place = place
-        let inside = Node(input.value, isTracked: true)
+        let inside = Node(input.value, isTracked: input.isTracked)
         // What could be computed once can be computed again.
         if let again = try? body(inside) {
           again.add(gradient)
