@@ -33,7 +33,7 @@ public final class Pass {
   /// Where the pass is, for messages.
   public var place: String {
     model.blueprint.blocks.indices.contains(block)
-      ? String(model.blueprint.blocks[block].prefix.dropLast()) : "the model"
+      ? model.blueprint.blocks[block].name : "the model"
   }
 
   /// A parameter of the block at work, `nil` where the blueprint has none.

@@ -53,7 +53,7 @@ extension Model {
     guard recomputes, !lendsKeys.contains(index) else { return try run(x) }
     do {
       return try pass.tape.recomputing(
-        x, isTrained: blocks[index].byName.values.contains(where: \.isTrained), run)
+        x, isTrained: blocks[index].byName.values.contains(where: \.learns), run)
     } catch let error as EngineError {
       throw error
     } catch {
