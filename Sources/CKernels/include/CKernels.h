@@ -1,17 +1,23 @@
 // The loops of the engine, as C functions over rows of numbers.
 //
-// Every function works on the range of rows it is given, in the caller's thread; those of team.h and
-// products.h spread work over threads. Shapes: rows are tokens, row-major, strides in elements.
+// Every function works on the range of rows it is given, in the caller's thread; those of team.h,
+// products.h and attention.h spread work over threads. Shapes: rows are tokens, row-major, strides in elements.
 #pragma once
 
 #include "activation.h"
 #include "convolution.h"
 #include "elementwise.h"
 #include "gated_norm.h"
+#include "attention.h"
+#include "elementwise.h"
+#include "heads.h"
 #include "loss.h"
+#include "magnitude.h"
 #include "norm.h"
 #include "number.h"
 #include "products.h"
 #include "state_space.h"
+#include "random.h"
+#include "selection.h"
 #include "table.h"
 #include "team.h"

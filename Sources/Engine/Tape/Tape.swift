@@ -73,6 +73,12 @@ public final class Tape {
       })
   }
 
+  /// Keeps what is to be done when gradients have come back to all that was computed later.
+  func whenReturning(_ operation: String, _ body: @escaping () -> Void) {
+    guard isRecording else { return }
+    steps.append(Step(operation: operation, place: place, body: body))
+  }
+
   // MARK: For models
 
   /// Runs all steps, last first, and forgets each when it has run.
@@ -99,7 +105,7 @@ public final class Tape {
         let outer = self.steps
         self.steps = []
         self.place = place
-        let inside = Node(input.value, isTracked: true)
+        let inside = Node(input.value, isTracked: input.isTracked)
         // What could be computed once can be computed again.
         if let again = try? body(inside) {
           again.add(gradient)
