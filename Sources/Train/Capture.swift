@@ -113,13 +113,12 @@ struct Capture {
 
   /// The most likely continuation of the first sequence.
   private func continuation(_ check: () throws -> Void) throws -> [Int32] {
-    guard let first = batch.sequences.first, !first.isEmpty else { throw EngineError.emptyBatch }
-    var continuation = Continuation(model, Array(batch.tokens[first]))
-    var tokens: [Int32] = []
-    while tokens.count < greedy {
-      tokens.append(try continuation.next { $0.mostLikely })
+    guard let first = batch.sequences.first else { throw EngineError.emptyBatch }
+    var continuation = try Continuation(model, Array(batch.tokens[first]))
+    while continuation.added.count < greedy {
+      _ = try continuation.next()
       try check()
     }
-    return tokens
+    return Array(continuation.added)
   }
 }
