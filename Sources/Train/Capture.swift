@@ -111,14 +111,15 @@ struct Capture {
     return count
   }
 
-  /// The most likely continuation of the first sequence.
+  /// The most likely continuation of the first sequence, everything computed anew for each token.
   private func continuation(_ check: () throws -> Void) throws -> [Int32] {
     guard let first = batch.sequences.first else { throw EngineError.emptyBatch }
-    var continuation = try Continuation(model, Array(batch.tokens[first]))
-    while continuation.added.count < greedy {
-      _ = try continuation.next()
+    let prompt = Array(batch.tokens[first])
+    var generator = try Generator(model, prompt, isCached: false)
+    _ = try generator.run(limit: greedy) { _ in
       try check()
+      return true
     }
-    return Array(continuation.added)
+    return Array(generator.tokens.dropFirst(prompt.count))
   }
 }

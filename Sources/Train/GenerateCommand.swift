@@ -14,7 +14,7 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     abstract: "Continues a sequence of tokens, given and printed as their ids.",
     discussion: """
       Without --temperature, --top-k and --top-p the most likely token is taken each time; with any of \
-      them tokens are drawn, the same ones for the same --seed. It ends at one of the model's end tokens.
+      them tokens are drawn, the same ones for the same --seed. It ends with one of the model's end tokens.
 
       EXAMPLES
         train generate --model ./llama --tokens 1,403,407
@@ -34,6 +34,11 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
 
     @Flag(name: .customLong("ignore-eos"), help: "Go on behind end tokens.")
     var ignoresEnd = false
+
+    @Flag(
+      name: .customLong("no-cache"),
+      help: "Compute all tokens anew for each one; slower, for comparisons.")
+    var skipsCache = false
 
     func validate() throws {
       guard count > 0 else { throw ValidationError("--max-new-tokens must be at least 1.") }
@@ -74,18 +79,16 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     var seed: UInt64 = 1234
 
     func validate() throws {
-      if let temperature, !(temperature >= 0 && temperature.isFinite) {
-        throw ValidationError("--temperature must be a number that is not negative.")
-      }
-      if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1.") }
-      if let topP, !(topP > 0 && topP <= 1) {
-        throw ValidationError("--top-p must be above 0 and at most 1.")
+      do throws(EngineError) {
+        _ = try sampling()
+      } catch {
+        throw ValidationError("\(error)")
       }
     }
 
-    var sampling: Sampling {
+    func sampling() throws(EngineError) -> Sampling {
       if temperature == nil, topK == nil, topP == nil { return .greedy }
-      return Sampling(temperature: temperature ?? 1, topK: topK, topP: topP, seed: seed)
+      return try Sampling(temperature: temperature ?? 1, topK: topK, topP: topP, seed: seed)
     }
   }
 
@@ -116,29 +119,28 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     try RunningModel().stopping { running in
       let model = try running.load(
         weights, numbers, isTrained: false, showsProgress: self.running.showsProgress)
-      var continuation = try Continuation(model, ids)
-      let ends = text.ignoresEnd ? [] : weights.model.endTokens
-      while continuation.added.count < text.count {
-        let token = try continuation.next(drawing.sampling)
-        if ends.contains(Int(token)) { break }
+      var generator = try Generator(model, ids, drawing.sampling(), isCached: !text.skipsCache)
+      let stops = text.ignoresEnd ? [] : Set(weights.model.endTokens.map { Int32(clamping: $0) })
+      _ = try generator.run(limit: text.count, stops: stops) { _ in
         try running.check()
+        return true
       }
-      report(continuation, weights)
+      report(generator.tokens, ids.count, weights)
     }
   }
 
-  private func report(_ continuation: Continuation, _ weights: ModelWeights) {
+  private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights) {
+    let added = tokens.dropFirst(given)
     guard running.json else {
-      Report.print(continuation.added.map(String.init).joined(separator: " "))
+      Report.print(added.map(String.init).joined(separator: " "))
       return
     }
     Report.print(
       JSONObject([
         "status": .string("done"), "command": .string("generate"),
         "architecture": .string(weights.model.architecture), "model": .string(weights.place),
-        "tokens": .array(continuation.tokens.map { .integer(Int($0)) }),
-        "new": .array(continuation.added.map { .integer(Int($0)) }),
-        "notes": weights.notes.json,
+        "tokens": .array(tokens.map { .integer(Int($0)) }),
+        "new": .array(added.map { .integer(Int($0)) }), "notes": weights.notes.json,
       ]))
   }
 
