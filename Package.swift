@@ -71,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Console", "Checkpoints",
+        "Console", "Checkpoints", "HDF5", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -95,6 +95,7 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Support", "Tensors"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
@@ -110,6 +111,9 @@ let package = Package(
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(
+      name: "TrainTests",
+      dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

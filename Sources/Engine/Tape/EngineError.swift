@@ -15,6 +15,11 @@ public enum EngineError: Error, Equatable {
   case noPlaceForAdapter(String, reason: String)
   /// The loss is not a number; the first operation whose result was not, and where it stands.
   case notFinite(operation: String, place: String)
+  /// A layer that keeps nothing of earlier tokens, though it needs them.
+  case cannotContinue(String, block: String)
+  /// Logits out of which no token can be chosen.
+  case noPrediction(position: Int)
+  case badSampling(what: String, value: Double, bounds: String)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -51,6 +56,18 @@ extension EngineError: CustomStringConvertible {
       The loss is not a finite number; the first result that was not came from \(operation) in \(place). \
       Lower the learning rate, clip gradients, or look at the batch.
       """
+    case .cannotContinue(let piece, let block):
+      """
+      The engine cannot continue a text of this model token by token: it keeps nothing of earlier tokens \
+      for \(piece) (\(block)). Computing all tokens anew for each one works (no cache).
+      """
+    case .noPrediction(let position):
+      """
+      The model's logits at position \(position) are not finite, so no token can be chosen. Check that the \
+      weights are whole, or use float32.
+      """
+    case .badSampling(let what, let value, let bounds):
+      "\(what.prefix(1).uppercased() + what.dropFirst()) is \(value), but must be \(bounds)."
     }
   }
 }
