@@ -54,7 +54,10 @@ public final class AdamW {
   ///
   /// Sums are taken in an order that depends neither on the threads nor on their number.
   public func gradientNorm() -> Double {
-    states.reduce(0) { $0 + ($1.target.gradient.map(AdamW.squares) ?? 0) }.squareRoot()
+    states.flatMap { state in
+      (state.target as? Parameter)?.ownGradients ?? (state.target.gradient.map { [$0] } ?? [])
+    }
+    .reduce(0) { $0 + AdamW.squares($1) }.squareRoot()
   }
 
   private static func squares(_ gradient: Matrix) -> Double {
@@ -139,7 +142,8 @@ extension AdamW.State {
   public func setMaster(_ master: Matrix) {
     let value = target.value
     guard let remainder else { return value.copy(master) }
-    let numbers = master.numbers == .float32 && master.isDense ? master : master.copied(as: .float32)
+    let numbers =
+      master.numbers == .float32 && master.isDense ? master : master.copied(as: .float32)
     Team.split(value.count, grain: Sums.grain) { range in
       let start = range.lowerBound
       split_remainders(
