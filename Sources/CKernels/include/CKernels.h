@@ -6,7 +6,9 @@
 
 #include "activation.h"
 #include "attention.h"
+#include "convolution.h"
 #include "elementwise.h"
+#include "gated_norm.h"
 #include "heads.h"
 #include "loss.h"
 #include "magnitude.h"
@@ -16,5 +18,6 @@
 #include "products.h"
 #include "random.h"
 #include "selection.h"
+#include "state_space.h"
 #include "table.h"
 #include "team.h"
