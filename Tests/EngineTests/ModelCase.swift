@@ -95,16 +95,35 @@ struct PassResult {
 }
 
 extension Matrix {
+  /// The largest of the numbers that are finite.
+  var most: Double { extremes.most }
+
   /// The largest difference of two numbers, relative to the largest of the other's.
   func distance(to other: Matrix) -> Double {
-    precondition(rows == other.rows && columns == other.columns)
-    let (ours, theirs) = (values, other.values)
-    let most = theirs.filter(\.isFinite).reduce(0) { max($0, abs($1)) }
-    let difference = zip(ours, theirs).reduce(0.0) { worst, pair in
-      if pair.0 == pair.1 { return worst }
-      let difference = abs(pair.0 - pair.1)
-      return difference.isNaN ? .infinity : max(worst, difference)
+    precondition(rows == other.rows && columns == other.columns && numbers == other.numbers)
+    if isSame(as: other) { return 0 }
+    let difference = copied()
+    Sums.add(-1, other, to: difference)
+    let (worst, isFinite) = difference.extremes
+    return isFinite ? worst / other.most : .infinity
+  }
+
+  /// Whether all bits are the same.
+  func isSame(as other: Matrix?) -> Bool {
+    guard let other, rows == other.rows, columns == other.columns, numbers == other.numbers else {
+      return false
     }
-    return difference == 0 ? 0 : difference / most
+    let length = columns * numbers.byteWidth
+    return (0..<rows).allSatisfy { memcmp(address($0), other.address($0), length) == 0 }
+  }
+
+  /// The largest of the numbers that are finite, and whether all are.
+  private var extremes: (most: Double, isFinite: Bool) {
+    var most = 0.0
+    var isFinite = true
+    for value in copied(as: .float64).values {
+      if value.isFinite { most = max(most, abs(value)) } else { isFinite = false }
+    }
+    return (most, isFinite)
   }
 }

@@ -42,7 +42,7 @@ import Testing
   private struct Direction {
     /// The parameter's.
     var index: Int
-    var values: [Double]
+    var values: Matrix
     /// What the gradient says of the slope.
     var slope: Double
   }
@@ -60,8 +60,8 @@ import Testing
       let sample = Sample.matrix(
         model.parameters[index].name, value.rows, value.columns,
         deviation: least / max(norm, least))
-      let values = sample.values(seed: seed)
-      let slope = zip(values, gradients[index]?.values ?? []).reduce(0) { $0 + $1.0 * $1.1 }
+      let values = sample.matrix(.float64, seed: seed).copied()
+      let slope = zip(values.values, gradients[index]?.values ?? []).reduce(0) { $0 + $1.0 * $1.1 }
       return Direction(index: index, values: values, slope: slope)
     }
   }
@@ -70,11 +70,11 @@ import Testing
     _ model: Model, _ batch: Batch, _ gradients: [Matrix?], _ directions: [Direction]
   ) throws -> Double {
     let values = directions.map { model.parameters[$0.index].value }
-    let middle = values.map { $0.values }
+    let middle = values.map { $0.copied() }
     func loss(_ distance: Double) throws -> Double {
       for (index, direction) in directions.enumerated() {
-        values[index].set(
-          zip(middle[index], direction.values).map { $0 + distance * $1 })
+        values[index].copy(middle[index])
+        Sums.add(distance, direction.values, to: values[index])
       }
       return try PassResult.loss(model, batch)
     }
@@ -82,7 +82,7 @@ import Testing
     let step = 0x1p-16
     let near = try loss(step) - loss(-step)
     let far = try loss(2 * step) - loss(-2 * step)
-    for (index, value) in values.enumerated() { value.set(middle[index]) }
+    for (index, value) in values.enumerated() { value.copy(middle[index]) }
     let slope = (8 * near - far) / (12 * step)
     let expected = directions.reduce(0) { $0 + $1.slope }
     let size = directions.reduce(0) { $0 + $1.slope * $1.slope }.squareRoot()

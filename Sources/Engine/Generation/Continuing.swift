@@ -6,9 +6,15 @@ protocol Continuing: Computed {}
 
 // Each token by itself.
 extension MLP: Continuing {}
-
+extension LinearMap: Continuing {}
 extension Residual: Continuing {}
 extension ParallelResidual: Continuing {}
+
+// With what they keep of earlier tokens.
+extension Attention: Continuing {}
+extension LatentAttention: Continuing {}
+extension Mamba: Continuing {}
+extension ShortConvolution: Continuing {}
 
 extension Model {
   /// Checks that every layer can go on with a sequence.
