@@ -4,18 +4,6 @@ import Blueprint
 /// it keeps in `Pass.cache` what it needs of them.
 protocol Continuing: Computed {}
 
-// Each token by itself.
-extension MLP: Continuing {}
-extension LinearMap: Continuing {}
-extension Residual: Continuing {}
-extension ParallelResidual: Continuing {}
-
-// With what they keep of earlier tokens.
-extension Attention: Continuing {}
-extension LatentAttention: Continuing {}
-extension Mamba: Continuing {}
-extension ShortConvolution: Continuing {}
-
 extension Model {
   /// Checks that every layer can go on with a sequence.
   ///
