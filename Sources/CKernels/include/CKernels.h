@@ -6,10 +6,12 @@
 
 #include "activation.h"
 #include "attention.h"
+#include "dispatch.h"
 #include "elementwise.h"
 #include "loss.h"
 #include "norm.h"
 #include "number.h"
 #include "products.h"
+#include "router.h"
 #include "table.h"
 #include "team.h"

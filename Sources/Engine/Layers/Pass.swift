@@ -14,8 +14,10 @@ public final class Pass {
   public internal(set) var layerInputs: Node?
   /// Finished keys and values of blocks whose attention later ones reuse.
   var sharedKeys: [Int: KeyValues] = [:]
-  /// Losses beside the model's own, as of routers, each with its factor.
-  public internal(set) var auxiliaryLosses: [Double] = []
+  /// What routers add to the loss.
+  public var routerLosses = RouterLosses()
+  /// Losses beside the model's own, as of routers, each with its factor, by the name of who adds them.
+  public internal(set) var auxiliaryLosses: [String: Double] = [:]
   /// What earlier tokens left behind; `nil` where a pass sees whole sequences.
   public let cache: Cache?
 
