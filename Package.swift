@@ -12,6 +12,7 @@ let package = Package(
   products: [
     .executable(name: "convert", targets: ["Convert"]),
     .executable(name: "merge-lora", targets: ["MergeLoRA"]),
+    .executable(name: "train", targets: ["Train"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,6 +22,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -31,6 +34,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
+    .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
     .target(
       name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
@@ -45,6 +49,10 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
+      swiftSettings: fast),
+    .target(
+      name: "Weights",
+      dependencies: ["Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
       swiftSettings: fast),
     .target(
       name: "Adapters",
@@ -63,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Console", "Checkpoints",
+        "Console", "Checkpoints", "HDF5", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -74,11 +82,20 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
+    .executableTarget(
+      name: "Train",
+      dependencies: [
+        "Blueprint", "Console", "Checkpoints", "Engine", "HDF5", "Kernels", "SafeTensors",
+        "Tensors", "Weights",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: fast),
 
     .target(name: "Support", dependencies: ["Tensors"], path: "Tests/Support"),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Support", "Tensors"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
@@ -94,6 +111,9 @@ let package = Package(
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(
+      name: "TrainTests",
+      dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -45,9 +45,3 @@ extension Scalar: Computed {
     pass.tape.scaled(x, by: try pass.required(.layerScalar).value[0, 0])
   }
 }
-
-extension LinearMap: Computed {
-  func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
-    pass.tape.linear(x, try pass.required(place == .attention ? .attentionMap : .mlpMap))
-  }
-}

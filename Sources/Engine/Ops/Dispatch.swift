@@ -97,16 +97,18 @@ extension Tape {
     let y = node(dispatch.rows, 1, from: [weights], numbers: weights.numbers)
     let type = weights.numbers.kernel
     let pairs = dispatch.places.count
+    let flat = weights.value.reshaped(pairs, 1)
     forward("row weights", y) {
       take_rows(
-        type, weights.value.start, 1, dispatch.pairs.address(), nil, y.value.start, 1,
-        dispatch.rows, 1)
+        type, flat.start, flat.stride, dispatch.pairs.address(), nil, y.value.start,
+        y.value.stride, dispatch.rows, 1)
     }
     backward("row weights", y) { gradient in
       let (target, accumulates) = weights.gradientPlace()
+      let flat = target.reshaped(pairs, 1)
       combine_rows(
-        type, gradient.start, gradient.stride, dispatch.places.address(), target.start, 1, pairs, 1,
-        1, accumulates)
+        type, gradient.start, gradient.stride, dispatch.places.address(), flat.start, flat.stride,
+        pairs, 1, 1, accumulates)
     }
     return y
   }

@@ -73,6 +73,12 @@ public final class Tape {
       })
   }
 
+  /// Keeps what is to be done when gradients have come back to all that was computed later.
+  func whenReturning(_ operation: String, _ body: @escaping () -> Void) {
+    guard isRecording else { return }
+    steps.append(Step(operation: operation, place: place, body: body))
+  }
+
   // MARK: For models
 
   /// Runs all steps, last first, and forgets each when it has run.
