@@ -19,7 +19,7 @@ import Testing
     try OperationCheck("experts in", [.matrix("x", 6, 4)], samples) { tape, x, w in
       let bank = Bank(weight: w[0], bias: w[1], experts: 5)
       return Outcome(tape.dispatched(x[0], bank, dispatch))
-    }.run(.init(bfloat16: 3))
+    }.run()
   }
 
   @Test func expertsLearnFromWeightedTokens() throws {
@@ -29,7 +29,7 @@ import Testing
       let bank = Bank(weight: w[0], experts: 5)
       let weights = tape.rowWeights(tape.scaled(x[1], by: 0.5), dispatch)
       return Outcome(tape.dispatched(x[0], bank, dispatch, weights: weights))
-    }.run(.init(bfloat16: 4))
+    }.run()
   }
 
   @Test func expertsGiveToTokens() throws {
@@ -37,7 +37,7 @@ import Testing
     let samples: [Sample] = [.matrix("weight", 15, 4), .vector("bias", 15)]
     try OperationCheck("experts out", [.matrix("x", dispatch.rows, 4)], samples) { tape, x, w in
       Outcome(tape.combined(x[0], Bank(weight: w[0], bias: w[1], experts: 5), dispatch))
-    }.run(.init(bfloat16: 4))
+    }.run()
     let inputs: [Sample] = [
       .matrix("x", dispatch.rows, 4), RouterGradientTests.precise("weights", 6, 2),
     ]
@@ -45,7 +45,7 @@ import Testing
       let weights = tape.rowWeights(tape.scaled(x[1], by: 0.5), dispatch)
       let bank = Bank(weight: w[0], bias: w[1], experts: 5)
       return Outcome(tape.combined(x[0], bank, dispatch, weights: weights))
-    }.run(.init(bfloat16: 4))
+    }.run()
   }
 
   @Test func weightedActivationsLearn() throws {

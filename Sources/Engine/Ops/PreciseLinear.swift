@@ -14,24 +14,28 @@ extension Tape {
   /// - Returns: [tokens, outputs].
   func preciseLinear(_ x: Node, _ weight: Parameter, bias: Parameter? = nil) -> Node {
     let type = numbers.accumulated
-    let isTrained = weight.isTrained || bias?.isTrained ?? false
+    let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained, numbers: type)
+    var trace: LowRankChange.Trace?
     forward("precise linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
+      trace = weight.change?.forward(x.value, into: y.value)
       if let bias { addBias(bias.value, to: y.value) }
     }
-    backward("precise linear", y) { dy in
-      if x.isTracked {
-        let dx = Matrix(x.rows, x.columns, type)
-        Product.multiply(dy, by: weight.value.converted(to: type), into: dx)
-        x.add(dx.converted(to: x.numbers))
-      }
+    backward("precise linear", y) { [trace] dy in
+      if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
+      let dy = trace.flatMap { weight.change?.backwardThroughMagnitudes(dy, $0) } ?? dy
+      let dx = x.isTracked ? Matrix(x.rows, x.columns, type) : nil
+      if let dx { Product.multiply(dy, by: weight.value.converted(to: type), into: dx) }
       if weight.isTrained {
         let dw = Matrix(weight.value.rows, weight.value.columns, type)
         Product.multiply(dy, leftTransposed: true, by: x.value.converted(to: type), into: dw)
         weight.add(dw)
       }
-      if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
+      if let trace {
+        weight.change?.backward(dy.converted(to: x.numbers), x.value, trace, dx: dx)
+      }
+      if let dx { x.add(dx.converted(to: x.numbers)) }
     }
     return y
   }
