@@ -108,6 +108,9 @@ extension Model {
   private func outputLayer(_ pass: Pass) throws(EngineError) -> Parameter {
     guard let head else { throw .missingParameter("the output layer", block: "the model") }
     guard blueprint.normalizesHead else { return head }
+    guard head.change == nil else {
+      throw .unknownPiece("an adapter on an output layer of rows of length one", block: "the model")
+    }
     guard let cache = pass.cache else { return pass.tape.unitRows(head) }
     // It stays the same while one sequence grows.
     return cache.state(blueprint.blocks.count, "unit rows") {

@@ -16,12 +16,12 @@ struct Bank {
 
   private func rows(_ expert: Int) -> Range<Int> { expert * outputs..<(expert + 1) * outputs }
 
-  /// output = x · Wᵀ
+  /// The output x · Wᵀ.
   func apply(_ expert: Int, _ x: Matrix, into output: Matrix) {
     Product.multiply(x, by: weight.value.rows(rows(expert)), rightTransposed: true, into: output)
   }
 
-  /// dx = dy · W, or the matrix plus that.
+  /// The gradient dx = dy · W, or the matrix plus that.
   func applyBack(_ expert: Int, _ dy: Matrix, into dx: Matrix, accumulates: Bool = false) {
     Product.multiply(dy, by: weight.value.rows(rows(expert)), into: dx, accumulates: accumulates)
   }
@@ -31,7 +31,7 @@ struct Bank {
     weight.isTrained ? weight.gradientPlace() : nil
   }
 
-  /// dW = dyᵀ · x, added where the place says so; zeros for an expert without rows.
+  /// The gradient dW = dyᵀ · x, added where the place says so; zeros for an expert without rows.
   func learn(
     _ expert: Int, _ dy: Matrix, _ x: @autoclosure () -> Matrix,
     _ place: (target: Matrix, accumulates: Bool)?

@@ -1,6 +1,6 @@
 import Blueprint
 import CKernels
-import Foundation
+import Glibc
 import Kernels
 
 /// xIELU's own numbers (arXiv 2411.13010); those of the first two are learned behind a softplus.
