@@ -68,6 +68,7 @@ extension Model {
       throw .missingParameter("the embedding", block: "the model")
     }
     var x = tape.embedding(pass.batch.tokens, table, scale: blueprint.embeddingScale ?? 1)
+    if let inputs = blueprint.layerInputs { pass.layerInputs = try inputs.computed(x, pass) }
     if let positions = surroundings.byRole[.positionEmbeddings] {
       x = tape.sum(x, tape.embedding(pass.batch.positions, positions))
     }
