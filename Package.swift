@@ -69,7 +69,7 @@ let package = Package(
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Console", "Checkpoints",
+        "Console", "Checkpoints", "HDF5", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -93,6 +93,7 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Support", "Tensors"]),
     .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
@@ -104,10 +105,15 @@ let package = Package(
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
     .testTarget(
       name: "EngineTests",
-      dependencies: ["Engine", "Architectures", "Checkpoints", "SafeTensors", "Support"]),
+      dependencies: [
+        "Engine", "Architectures", "Checkpoints", "SafeTensors", "Support", "Weights",
+      ]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(
+      name: "TrainTests",
+      dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,12 +1,14 @@
+// Where versions differ, as in 1.10.
+#define H5_USE_110_API
 #include <hdf5.h>
 #include <stdio.h>
 
 // HDF5 names its types by macros that call functions, which Swift does not see.
 
 static inline hid_t chdf5_float32(void) { return H5T_IEEE_F32LE; }
+static inline hid_t chdf5_float64(void) { return H5T_IEEE_F64LE; }
 static inline hid_t chdf5_int64(void) { return H5T_STD_I64LE; }
 static inline hid_t chdf5_native_float(void) { return H5T_NATIVE_FLOAT; }
-static inline hid_t chdf5_native_double(void) { return H5T_NATIVE_DOUBLE; }
 static inline hid_t chdf5_native_int64(void) { return H5T_NATIVE_INT64; }
 
 static inline hid_t chdf5_create(const char *path) {
@@ -25,6 +27,12 @@ static inline hid_t chdf5_create_dataset(hid_t file, const char *name, hid_t typ
   hid_t dataset = H5Dcreate2(file, name, type, space, list, H5P_DEFAULT, H5P_DEFAULT);
   H5Pclose(list);
   return dataset;
+}
+
+// Where an object lies in its file, which tells it from others; all ones if that cannot be said.
+static inline uint64_t chdf5_address(hid_t object) {
+  H5O_info_t info;
+  return H5Oget_info(object, &info) < 0 ? UINT64_MAX : (uint64_t)info.addr;
 }
 
 // Keeps HDF5 from printing its errors.

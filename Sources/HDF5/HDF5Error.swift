@@ -1,5 +1,8 @@
+import Tensors
+
 /// What HDF5 refuses, with the file and the dataset.
 public enum HDF5Error: Error, Equatable, Sendable {
+  case file(FileError)
   /// - Parameter reason: in HDF5's words.
   case cannotCreate(file: String, reason: String)
   case cannotOpen(file: String, reason: String)
@@ -15,6 +18,7 @@ public enum HDF5Error: Error, Equatable, Sendable {
 extension HDF5Error: CustomStringConvertible {
   public var description: String {
     switch self {
+    case .file(let error): "\(error)"
     case .cannotCreate(let file, let reason):
       "\(file) cannot be written: \(reason). Choose a place in a folder that exists and may be written."
     case .cannotOpen(let file, let reason):
@@ -24,7 +28,7 @@ extension HDF5Error: CustomStringConvertible {
     case .cannotRead(let file, let dataset, let reason):
       "\(file): the dataset \(dataset) cannot be read: \(reason). Write the file again."
     case .noSuchDataset(let file, let dataset):
-      "\(file) has no dataset \(dataset). `convert inspect` lists what it has."
+      "\(file) has no dataset \(dataset). `h5ls -r` lists what it has."
     case .noNumbers(let file, let dataset):
       "\(file): the dataset \(dataset) holds no plain numbers, so there is nothing to compare."
     case .cannotPublish(let file, let reason):

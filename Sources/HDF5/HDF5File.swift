@@ -9,117 +9,96 @@ public final class HDF5File {
   public struct Dataset: Equatable, Sendable {
     /// With the groups it lies in, without a slash before them.
     public var name: String
-    public var shape: [Int]
-    public var isInteger: Bool
+    public var shape: Shape
+    /// The type its numbers are given in: the file's own, or one that holds them.
+    public var dtype: DType
 
-    public var count: Int { shape.reduce(1, *) }
+    public var byteCount: Int { shape.count * dtype.byteWidth }
   }
 
   public let path: String
   public private(set) var datasets: [Dataset] = []
-  private let file: Handle
+  private let handle: Handle
+  /// The same file, for what lies in it as it is.
+  private let file: InputFile
 
-  /// The deepest groups that are looked into, so that a circle of links has an end.
-  private static let depth = 32
+  /// The groups that have been looked into, so that a circle of links has an end.
+  private var seen: Set<UInt64> = []
 
   /// - Throws: `HDF5Error.cannotOpen`, `.noNumbers` for a dataset of something else.
   public init(_ path: String) throws(HDF5Error) {
     chdf5_be_quiet()
     self.path = path
-    guard Folder.isFile(path) else {
-      throw .cannotOpen(file: path, reason: "there is no such file")
+    do throws(FileError) {
+      file = try InputFile(path)
+    } catch {
+      throw .file(error)
     }
-    guard let file = Handle(chdf5_open(path), H5Fclose) else {
-      throw .cannotOpen(file: path, reason: Handle.reason)
-    }
-    self.file = file
-    guard let root = Handle(H5Gopen2(file.id, "/", 0), H5Gclose) else {
-      throw .cannotOpen(file: path, reason: Handle.reason)
-    }
-    try list(root, prefix: "", depth: Self.depth)
+    guard let handle = Handle(chdf5_open(path), H5Fclose),
+      let root = Handle(H5Gopen2(handle.id, "/", 0), H5Gclose)
+    else { throw .cannotOpen(file: path, reason: Handle.reason) }
+    self.handle = handle
+    try list(root, prefix: "")
   }
 
   public subscript(name: String) -> Dataset? { datasets.first { $0.name == name } }
 
-  /// Some of a dataset's numbers, row-major.
-  public func values(_ name: String, _ range: Range<Int>) throws(HDF5Error) -> [Double] {
-    let found = try dataset(name, range)
-    var values: [Double] = []
-    values.reserveCapacity(range.count)
-    try read(found, range) { count, memory, space in
-      var part = [Double](repeating: 0, count: count)
-      let status = H5Dread(found.id, chdf5_native_double(), memory, space, 0, &part)
-      values += part
-      return status
+  /// A dataset's numbers, row-major: where they lie in the file, or read into memory where they are
+  /// compressed, cut into chunks or of a type of their own.
+  ///
+  /// - Throws: `HDF5Error.noSuchDataset`, `.cannotRead`.
+  public func runs(of name: String) throws(HDF5Error) -> ByteRuns {
+    guard let found = self[name] else { throw .noSuchDataset(file: path, dataset: name) }
+    guard let dataset = Handle(H5Dopen2(handle.id, name, 0), H5Dclose) else { throw fault(name) }
+    if let offset = Self.offset(of: dataset, as: found.dtype) {
+      return ByteRuns(ByteRun(file: file, offset: offset, length: found.byteCount))
     }
-    return values
+    var bytes = [UInt8](repeating: 0, count: found.byteCount)
+    guard H5Dread(dataset.id, Self.type(found.dtype), 0, 0, 0, &bytes) >= 0 else {
+      throw fault(name)
+    }
+    return ByteRuns(bytes)
   }
 
-  /// All of a dataset's numbers, as whole ones.
-  public func integers(_ name: String) throws(HDF5Error) -> [Int64] {
-    let range = 0..<(self[name]?.count ?? 0)
-    let found = try dataset(name, range)
-    var values: [Int64] = []
-    try read(found, range) { count, memory, space in
-      var part = [Int64](repeating: 0, count: count)
-      let status = H5Dread(found.id, chdf5_native_int64(), memory, space, 0, &part)
-      values += part
-      return status
-    }
-    return values
+  /// Where a dataset's numbers lie one after the other; `nil` where they do not, or are of another type.
+  private static func offset(of dataset: Handle, as dtype: DType) -> Int? {
+    guard let list = Handle(H5Dget_create_plist(dataset.id), H5Pclose),
+      let type = Handle(H5Dget_type(dataset.id), H5Tclose),
+      H5Pget_layout(list.id) == H5D_CONTIGUOUS, H5Pget_external_count(list.id) == 0,
+      H5Tequal(type.id, Self.type(dtype)) > 0
+    else { return nil }
+    // A dataset that was never written lies nowhere.
+    let offset = H5Dget_offset(dataset.id)
+    return offset == haddr_t.max ? nil : Int(exactly: offset)
   }
 
-  // MARK: - Reading
-
-  private struct Open {
-    var description: Dataset
-    var handle: Handle
-    var space: Handle
-    var id: hid_t { handle.id }
+  /// As HDF5 names the type.
+  private static func type(_ dtype: DType) -> hid_t {
+    switch dtype {
+    case .float32: chdf5_float32()
+    case .float64: chdf5_float64()
+    default: chdf5_int64()
+    }
   }
 
-  private func dataset(_ name: String, _ range: Range<Int>) throws(HDF5Error) -> Open {
-    guard let description = self[name] else { throw .noSuchDataset(file: path, dataset: name) }
-    precondition(range.lowerBound >= 0 && range.upperBound <= description.count)
-    guard let handle = Handle(H5Dopen2(file.id, name, 0), H5Dclose),
-      let space = Handle(H5Dget_space(handle.id), H5Sclose)
-    else { throw .cannotRead(file: path, dataset: name, reason: Handle.reason) }
-    return Open(description: description, handle: handle, space: space)
-  }
-
-  /// - Parameter body: reads so many elements, given HDF5's spaces in memory and in the file.
-  private func read(
-    _ open: Open, _ range: Range<Int>, _ body: (Int, hid_t, hid_t) -> herr_t
-  ) throws(HDF5Error) {
-    func fault() -> HDF5Error {
-      .cannotRead(file: path, dataset: open.description.name, reason: Handle.reason)
-    }
-    if open.description.shape.isEmpty {
-      if !range.isEmpty, body(1, 0, 0) < 0 { throw fault() }
-      return
-    }
-    for block in Block.blocks(range, of: open.description.shape) {
-      let size = [hsize_t(block.elements)]
-      guard let memory = Handle(H5Screate_simple(1, size, nil), H5Sclose),
-        H5Sselect_hyperslab(
-          open.space.id, H5S_SELECT_SET, block.start, nil, block.count, nil) >= 0,
-        body(block.elements, memory.id, open.space.id) >= 0
-      else { throw fault() }
-    }
+  private func fault(_ name: String) -> HDF5Error {
+    .cannotRead(file: path, dataset: name, reason: Handle.reason)
   }
 
   // MARK: - Listing
 
-  private func list(_ group: Handle, prefix: String, depth: Int) throws(HDF5Error) {
+  private func list(_ group: Handle, prefix: String) throws(HDF5Error) {
     var info = H5G_info_t()
-    guard depth > 0, H5Gget_info(group.id, &info) >= 0 else { return }
+    guard seen.insert(chdf5_address(group.id)).inserted, H5Gget_info(group.id, &info) >= 0 else {
+      return
+    }
     for index in 0..<info.nlinks {
       guard let name = Self.name(group, index) else { continue }
       let full = prefix + name
       // A link that leads nowhere is nothing to compare.
       guard let object = Handle(H5Oopen(group.id, name, 0), H5Oclose) else { continue }
       switch H5Iget_type(object.id) {
-      case H5I_GROUP: try list(object, prefix: full + "/", depth: depth - 1)
+      case H5I_GROUP: try list(object, prefix: full + "/")
       case H5I_DATASET: datasets.append(try describe(object, full))
       default: continue
       }
@@ -139,16 +118,20 @@ public final class HDF5File {
   private func describe(_ dataset: Handle, _ name: String) throws(HDF5Error) -> Dataset {
     guard let space = Handle(H5Dget_space(dataset.id), H5Sclose),
       let type = Handle(H5Dget_type(dataset.id), H5Tclose)
-    else { throw .cannotRead(file: path, dataset: name, reason: Handle.reason) }
-    let kind = H5Tget_class(type.id)
-    guard kind == H5T_FLOAT || kind == H5T_INTEGER else {
-      throw .noNumbers(file: path, dataset: name)
+    else { throw fault(name) }
+    let dtype: DType
+    switch H5Tget_class(type.id) {
+    case H5T_FLOAT: dtype = H5Tget_size(type.id) > 4 ? .float64 : .float32
+    case H5T_INTEGER: dtype = .int64
+    default: throw .noNumbers(file: path, dataset: name)
     }
     let rank = max(0, Int(H5Sget_simple_extent_ndims(space.id)))
     var sizes = [hsize_t](repeating: 0, count: max(1, rank))
     if rank > 0 { H5Sget_simple_extent_dims(space.id, &sizes, nil) }
-    return Dataset(
-      name: name, shape: sizes.prefix(rank).map { Int(clamping: $0) },
-      isInteger: kind == H5T_INTEGER)
+    let shape = Shape(sizes.prefix(rank).map { Int(clamping: $0) })
+    guard shape.checkedByteCount(dtype) != nil else {
+      throw .cannotRead(file: path, dataset: name, reason: "its shape \(shape) is too large")
+    }
+    return Dataset(name: name, shape: shape, dtype: dtype)
   }
 }

@@ -28,7 +28,37 @@ final class MemoryBytes: ComputedBytes {
   }
 }
 
+/// Bytes of an array.
+private final class ArrayBytes: ComputedBytes {
+  private let bytes: [UInt8]
+  var byteCount: Int { bytes.count }
+  // Any length serves: what is wanted is copied.
+  let rowBytes = 1 << 16
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func fill(
+    _ target: UnsafeMutableRawBufferPointer, _ rows: RowSteps, columns: Range<Int>,
+    scratch: ByteBuffer
+  ) {
+    for index in 0..<rows.count {
+      let first = rows[index] * rowBytes
+      UnsafeMutableRawBufferPointer(rebasing: target[(index * columns.count)...])
+        .copyBytes(from: bytes[first + columns.lowerBound..<first + columns.upperBound])
+    }
+  }
+}
+
 extension ByteRuns {
+  /// Bytes that are held in memory.
+  public init(_ bytes: [UInt8]) {
+    guard !bytes.isEmpty else {
+      self.init()
+      return
+    }
+    self.init(computed: ArrayBytes(bytes))
+  }
+
   /// Bytes that lie in memory, row by row.
   ///
   /// - Parameter keeper: keeps them there; nobody writes them while the runs are in use.

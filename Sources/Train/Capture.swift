@@ -111,15 +111,15 @@ struct Capture {
     return count
   }
 
-  /// The most likely continuation of the first sequence.
+  /// The most likely continuation of the first sequence, everything computed anew for each token.
   private func continuation(_ check: () throws -> Void) throws -> [Int32] {
-    guard let first = batch.sequences.first, !first.isEmpty else { throw EngineError.emptyBatch }
-    var continuation = Continuation(model, Array(batch.tokens[first]))
-    var tokens: [Int32] = []
-    while tokens.count < greedy {
-      tokens.append(try continuation.next { $0.mostLikely })
+    guard let first = batch.sequences.first else { throw EngineError.emptyBatch }
+    let prompt = Array(batch.tokens[first])
+    var generator = try Generator(model, prompt, isCached: false)
+    _ = try generator.run(limit: greedy) { _ in
       try check()
+      return true
     }
-    return tokens
+    return Array(generator.tokens.dropFirst(prompt.count))
   }
 }

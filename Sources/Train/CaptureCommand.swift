@@ -56,24 +56,11 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
     }
   }
 
-  struct Running: ParsableArguments {
-    @Flag(
-      name: .customLong("dry-run"),
-      help: "Print the plan (tensors, bytes, memory, disk) and write nothing.")
-    var isDryRun = false
-
-    @Flag(name: .customLong("no-progress"), help: "Show no progress.")
-    var hidesProgress = false
-
-    @Flag(name: .customLong("json"), help: "Print the result as one JSON object.")
-    var json = false
-  }
-
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Files") var files: Files
   @OptionGroup(title: "What is computed") var wishes: Wishes
   @OptionGroup(title: "Computing") var compute: ComputeOptions
-  @OptionGroup(title: "Running") var running: Running
+  @OptionGroup(title: "Running") var running: RunningOptions
 
   var wantsJSON: Bool { running.json }
 
@@ -86,26 +73,13 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
       plan.report(json: running.json)
       return
     }
-    let progress = TransferProgress()
-    let display = ProgressDisplay(
-      "load", total: plan.parameterBytes, progress,
-      style: ProgressDisplay.style(isHidden: running.hidesProgress || running.json))
-    func check() throws {
-      if progress.isCancelled { throw ConversionError.interrupted }
-    }
-    try Interrupt.shared.stopping(progress) {
-      let (model, _) = try display.during {
-        try Model(
-          weights, wishes.dtype.numbers, isFrozen: { _ in !wishes.gradients },
-          loaded: { bytes in
-            progress.add(bytes)
-            try check()
-          })
-      }
-      let capture = try Capture(
-        model, inputs, gradients: wishes.gradients, greedy: wishes.greedy)
+    try RunningModel().stopping { running in
+      let model = try running.load(
+        weights, wishes.dtype.numbers, isTrained: wishes.gradients,
+        showsProgress: self.running.showsProgress)
+      let capture = try Capture(model, inputs, gradients: wishes.gradients, greedy: wishes.greedy)
       let writer = try HDF5Writer(files.output)
-      let outcome = try capture.run(into: writer, check: check)
+      let outcome = try capture.run(into: writer, check: running.check)
       try writer.finish()
       report(outcome, weights)
     }
@@ -154,17 +128,9 @@ struct CapturePlan {
     self.wishes = wishes
   }
 
-  private var slots: [Slot] {
-    weights.blueprint.slots.filter { !$0.isPredictor && !$0.slot.parts.isEmpty }.map(\.slot)
-  }
+  private var slots: [Slot] { weights.blueprint.learnedSlots }
 
-  /// The bytes of all parameters in the engine.
-  var parameterBytes: Int {
-    let numbers = wishes.dtype.numbers
-    return slots.reduce(0) {
-      $0 + $1.shape.count * ($1.isMatrix ? numbers : numbers.accumulated).byteWidth
-    }
-  }
+  private var parameterBytes: Int { weights.blueprint.parameterBytes(wishes.dtype.numbers) }
 
   /// The bytes of the file to write.
   var outputBytes: Int {

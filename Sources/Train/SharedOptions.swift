@@ -61,3 +61,19 @@ enum ComputeType: String, CaseIterable, ExpressibleByArgument {
 
   var numbers: Numbers { self == .float32 ? .float32 : .bfloat16 }
 }
+
+/// How a command works and talks.
+struct RunningOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("dry-run"),
+    help: "Print the plan (tensors, bytes, memory, disk) and do nothing.")
+  var isDryRun = false
+
+  @Flag(name: .customLong("no-progress"), help: "Show no progress.")
+  var hidesProgress = false
+
+  @Flag(name: .customLong("json"), help: "Print the result as one JSON object.")
+  var json = false
+
+  var showsProgress: Bool { !hidesProgress && !json }
+}

@@ -14,8 +14,18 @@ public final class Pass {
   public internal(set) var layerInputs: Node?
   /// Finished keys and values of blocks whose attention later ones reuse.
   var sharedKeys: [Int: KeyValues] = [:]
-  /// Losses beside the model's own, as of routers, each with its factor.
-  public internal(set) var auxiliaryLosses: [Double] = []
+  /// How the tokens' heads turn, as far as layers have asked.
+  var rotations: [Rotary: Rotation] = [:]
+  /// Whether the model learns, which a few families compute otherwise.
+  public var isTraining = false
+  /// What routers add to the loss.
+  public var routerLosses = RouterLosses()
+  /// Losses beside the model's own, as of routers, each with its factor, by the name of who adds them.
+  public internal(set) var auxiliaryLosses: [String: Double] = [:]
+  /// The sum of those.
+  public var auxiliaryLoss: Double {
+    auxiliaryLosses.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value }
+  }
   /// What earlier tokens left behind; `nil` where a pass sees whole sequences.
   public let cache: Cache?
 
@@ -29,7 +39,7 @@ public final class Pass {
   /// Where the pass is, for messages.
   public var place: String {
     model.blueprint.blocks.indices.contains(block)
-      ? String(model.blueprint.blocks[block].prefix.dropLast()) : "the model"
+      ? model.blueprint.blocks[block].name : "the model"
   }
 
   /// A parameter of the block at work, `nil` where the blueprint has none.
@@ -60,7 +70,8 @@ public final class Pass {
   }
 }
 
-/// Keys and values as attention reads them, where in a node their columns are.
+/// Finished keys and values, as attention reads them.
 struct KeyValues {
-  var node: Node
+  var keys: Heads
+  var values: Heads
 }

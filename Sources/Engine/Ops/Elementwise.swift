@@ -30,7 +30,7 @@ extension Tape {
   /// factor · x.
   public func scaled(_ x: Node, by factor: Double) -> Node {
     if factor == 1 { return x }
-    let result = node(x.rows, x.columns, from: [x])
+    let result = node(x.rows, x.columns, from: [x], numbers: x.numbers)
     forward("scale", result) { Sums.add(factor, x.value, to: result.value, share: 0) }
     backward("scale", result) { gradient in
       let (target, accumulates) = x.gradientPlace()
@@ -52,7 +52,7 @@ extension Tape {
     return result
   }
 
-  private static func multiply(_ x: Matrix, _ y: Matrix, into target: Matrix, adds: Bool) {
+  static func multiply(_ x: Matrix, _ y: Matrix, into target: Matrix, adds: Bool) {
     Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
       CKernels.multiply(
         x.numbers.kernel, x.address(rows.lowerBound), x.stride, y.address(rows.lowerBound),
