@@ -10,6 +10,8 @@ public struct Generator {
   private let chunk: Int
   private var sampler: Sampler
   private var cache = Cache()
+  /// How long the sequence was when the cache was last added to.
+  private var whole = 0
 
   /// Why generation has ended.
   public enum End: Equatable, Sendable {
@@ -75,6 +77,8 @@ public struct Generator {
     guard isCached else { return try logits(of: Batch([tokens]), nil) }
     // At least the last token is computed, or there would be no logits.
     if cache.count == tokens.count { cache = Cache() }
+    if model.outgrowsCache(from: whole, to: tokens.count) { cache = Cache() }
+    whole = tokens.count
     var logits: [Float] = []
     while cache.count < tokens.count {
       let end = min(tokens.count, cache.count + chunk)
