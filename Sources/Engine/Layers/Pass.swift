@@ -22,6 +22,10 @@ public final class Pass {
   public var routerLosses = RouterLosses()
   /// Losses beside the model's own, as of routers, each with its factor, by the name of who adds them.
   public internal(set) var auxiliaryLosses: [String: Double] = [:]
+  /// The sum of those.
+  public var auxiliaryLoss: Double {
+    auxiliaryLosses.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value }
+  }
   /// What earlier tokens left behind; `nil` where a pass sees whole sequences.
   public let cache: Cache?
 
