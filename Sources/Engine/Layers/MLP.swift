@@ -2,7 +2,7 @@ import Blueprint
 import CKernels
 import Kernels
 
-extension MLP: Computed {
+extension MLP: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let isShared = pass.parameter(.fc1(.weight)) == nil
     let first = try pass.required(isShared ? .sharedFC1(.weight) : .fc1(.weight))
