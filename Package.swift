@@ -12,6 +12,7 @@ let package = Package(
   products: [
     .executable(name: "convert", targets: ["Convert"]),
     .executable(name: "merge-lora", targets: ["MergeLoRA"]),
+    .executable(name: "train", targets: ["Train"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -21,16 +22,21 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"],
-      cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("gomp")]),
+      cSettings: [.unsafeFlags(["-O3"])],
+      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
-    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
+    .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
+    .target(
+      name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -38,10 +44,15 @@ let package = Package(
       swiftSettings: fast),
     .target(name: "Blueprint", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(name: "Architectures", dependencies: ["Blueprint", "JSON"], swiftSettings: fast),
-    .target(name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
+    .target(
+      name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
     .target(
       name: "Checkpoints",
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
+      swiftSettings: fast),
+    .target(
+      name: "Weights",
+      dependencies: ["Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
       swiftSettings: fast),
     .target(
       name: "Adapters",
@@ -60,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Console", "Checkpoints",
+        "Console", "Checkpoints", "HDF5", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -71,11 +82,20 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
+    .executableTarget(
+      name: "Train",
+      dependencies: [
+        "Blueprint", "Console", "Checkpoints", "Engine", "HDF5", "Kernels", "SafeTensors",
+        "Tensors", "Weights",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: fast),
 
     .target(name: "Support", dependencies: ["Tensors"], path: "Tests/Support"),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Support", "Tensors"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
@@ -85,9 +105,15 @@ let package = Package(
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: ["Engine", "Architectures", "Checkpoints", "SafeTensors", "Support"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(
+      name: "TrainTests",
+      dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,10 @@
 // Loops of loss.c over T and A; see loss.h.
 
+/// cap · tanh(x / cap); what is silenced stays so.
+INLINE A NAME(capped)(A x, A cap) {
+  return x == -(A)INFINITY ? x : cap * MATH(tanh)(x / cap);
+}
+
 KERNEL static void NAME(finish_logits)(T *x, long x_row, long rows, long width, double scale, double cap,
                                        const int32_t *silenced, long silenced_count) {
   A factor = (A)scale, bound = (A)cap;
@@ -32,15 +37,15 @@ KERNEL static void NAME(cross_entropy)(T *x, long x_row, const int32_t *labels, 
       most = value > most ? value : most;
     }
     // tanh rises, so the largest is the same one.
-    most = bound > 0 ? bound * MATH(tanh)(factor * most / bound) : factor * most;
+    most = bound > 0 ? NAME(capped)(factor * most, bound) : factor * most;
     if (bound > 0) {
       for (long j = 0; j < width; j++)
-        sum += MATH(exp)(bound * MATH(tanh)(factor * LOAD(row[j]) / bound) - most);
+        sum += MATH(exp)(NAME(capped)(factor * LOAD(row[j]), bound) - most);
     } else {
       for (long j = 0; j < width; j++) sum += MATH(exp)(factor * LOAD(row[j]) - most);
     }
     A label = LOAD(row[labels[i]]);
-    A chosen = bound > 0 ? bound * MATH(tanh)(factor * label / bound) : factor * label;
+    A chosen = bound > 0 ? NAME(capped)(factor * label, bound) : factor * label;
     losses[i] += (double)(most + MATH(log)(sum) - chosen);
     if (weight == 0) continue;
     A share = (A)weight / sum;

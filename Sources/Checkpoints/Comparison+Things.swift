@@ -28,7 +28,7 @@ public struct ComparablePair: Sendable {
     }
   }
 
-  private init(_ left: TensorSet, _ right: TensorSet, _ notes: [String]) {
+  package init(_ left: TensorSet, _ right: TensorSet, _ notes: [String]) {
     self.left = left
     self.right = right
     self.notes = notes

@@ -296,7 +296,7 @@ private struct ExportBuilder {
 
 extension HuggingFaceModel {
   /// The type that config.json names, in either spelling of the key.
-  var configuredType: DType? {
+  public var configuredType: DType? {
     (configuration["torch_dtype"] ?? configuration["dtype"])?.string
       .flatMap { DType(torchName: $0) }
   }

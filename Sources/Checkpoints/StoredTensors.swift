@@ -204,7 +204,7 @@ struct StoredSlot: Sendable {
   }
 
   /// The bytes of a range of packed rows.
-  private func packed(_ rows: Range<Int>) throws(MegatronError) -> ByteRuns {
+  func packed(_ rows: Range<Int>) throws(MegatronError) -> ByteRuns {
     var result = ByteRuns()
     for (piece, tensor) in pieces {
       let wanted = rows.clamped(to: piece.rows)

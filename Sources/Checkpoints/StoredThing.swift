@@ -57,8 +57,8 @@ public enum StoredThing: Sendable {
     let head = try file.read(0..<min(16, file.size))
     if head.starts(with: [0x89] + Array("HDF\r\n".utf8)) {
       throw ConversionError.notYet(
-        "\(path) is an HDF5 file, which this version does not read. "
-          + "Give a safetensors file, a .pt file or a checkpoint's folder.")
+        "\(path) is an HDF5 file, which `convert compare` reads beside another one and nothing else "
+          + "does. Give a safetensors file, a .pt file or a checkpoint's folder.")
     }
     if name.hasSuffix(".safetensors") || head.count > 8 && head[8] == UInt8(ascii: "{") {
       return .safetensors(path: path)

@@ -21,7 +21,7 @@ public struct TensorSet: Sendable {
 
     /// - Parameter locate: is given the name and says where the bytes lie; one closure for all
     ///   tensors of a checkpoint costs less than one for each.
-    init(
+    package init(
       name: String, dtype: DType, shape: Shape, pieces: Int,
       locate: @escaping @Sendable (_ key: String) throws -> ByteRuns
     ) {

@@ -119,7 +119,7 @@ public final class TransferProgress: Sendable {
 
   public var isCancelled: Bool { stop.load(ordering: .relaxed) }
 
-  func add(_ count: Int) { written.add(count, ordering: .relaxed) }
+  package func add(_ count: Int) { written.add(count, ordering: .relaxed) }
 }
 
 extension Layout {

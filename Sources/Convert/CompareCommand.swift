@@ -11,13 +11,15 @@ struct CompareCommand: ParsableCommand, ReportsJSON {
     abstract: "Compares two checkpoints tensor by tensor, across formats.",
     discussion: """
       A Hugging Face folder and a Megatron checkpoint are compared in Hugging Face's names; any two \
-      others by the names as stored. Without --tolerance, types and bits must be the same. Exit code \
+      others by the names as stored. Of two HDF5 files of `train capture` the first layer that diverges \
+      is named. Without --tolerance, types and bits must be the same. Exit code \
       3 says that they differ.
 
       EXAMPLES
         convert compare ./llama ./llama-megatron
         convert compare run/iter_0000500 run/iter_0001000 --tolerance 0.001
         convert compare model.safetensors expected.safetensors --json
+        convert compare ours.h5 theirs.h5 --tolerance 1e-4
       """)
 
   @Argument(help: ArgumentHelp("A file, folder or reference.", valueName: "a"))
@@ -44,7 +46,8 @@ struct CompareCommand: ParsableCommand, ReportsJSON {
 
   func run() throws {
     let workers = try running.workerCount(memory: Comparison.memory)
-    let pair = try ComparablePair(StoredThing(first), StoredThing(second))
+    let captures = try ComparablePair(captures: first, second)
+    let pair = try captures ?? ComparablePair(StoredThing(first), StoredThing(second))
     let progress = TransferProgress()
     let total = pair.left.tensors.reduce(0) { $0 + $1.byteCount }
     let display = ProgressDisplay("compare", total: total, progress, style: running.progressStyle)
@@ -61,9 +64,12 @@ struct CompareCommand: ParsableCommand, ReportsJSON {
       Report.print(object)
     } else {
       Report.print(report.lines.joined(separator: "\n"))
+      if captures != nil, comparison.differences.isEmpty { return }
       let next =
-        comparison.differences.isEmpty
-        ? ["convert", "inspect", first] : ["convert", "inspect", first, "--tensors"]
+        captures != nil
+        ? ["convert", "compare", first, second, "--json"]
+        : comparison.differences.isEmpty
+          ? ["convert", "inspect", first] : ["convert", "inspect", first, "--tensors"]
       Report.print(Report.next([next]))
     }
     if !comparison.differences.isEmpty { throw ExitStatus.difference }
@@ -98,7 +104,7 @@ struct ComparisonReport {
     }
     var lines = [
       "The two differ in \(Format.count(found.count, "tensor")); \(compared) compared.",
-      "  first:    \(first.name): \(Self.words(first))",
+      "  first:    \(first.name)\(CaptureOrder.place(first.name)): \(Self.words(first))",
     ]
     if let (worst, values) = largest {
       lines.append(

@@ -151,13 +151,13 @@ private func compare(
   }
 }
 
-@Test func hdf5IsRefused() throws {
+@Test func damagedHDF5IsRefused() throws {
   try Support.withTemporaryFolder { folder in
     let file = folder.appending(path: "a.h5")
     try Data([0x89] + Array("HDF\r\n\u{1A}\n".utf8) + [0, 0, 0, 0]).write(to: file)
     let outcome = try program.run(["compare", file.path, file.path])
     #expect(outcome.status == 1)
-    #expect(outcome.error.contains("HDF5"))
+    #expect(outcome.error.contains("a.h5 cannot be read as HDF5"))
   }
 }
 

@@ -14,6 +14,10 @@ public final class Pass {
   public internal(set) var layerInputs: Node?
   /// Finished keys and values of blocks whose attention later ones reuse.
   var sharedKeys: [Int: KeyValues] = [:]
+  /// How the tokens' heads turn, as far as layers have asked.
+  var rotations: [Rotary: Rotation] = [:]
+  /// Whether the model learns, which a few families compute otherwise.
+  public var isTraining = false
   /// Losses beside the model's own, as of routers, each with its factor.
   public internal(set) var auxiliaryLosses: [Double] = []
   /// What earlier tokens left behind; `nil` where a pass sees whole sequences.
@@ -29,7 +33,7 @@ public final class Pass {
   /// Where the pass is, for messages.
   public var place: String {
     model.blueprint.blocks.indices.contains(block)
-      ? String(model.blueprint.blocks[block].prefix.dropLast()) : "the model"
+      ? model.blueprint.blocks[block].name : "the model"
   }
 
   /// A parameter of the block at work, `nil` where the blueprint has none.
@@ -60,7 +64,8 @@ public final class Pass {
   }
 }
 
-/// Keys and values as attention reads them, where in a node their columns are.
+/// Finished keys and values, as attention reads them.
 struct KeyValues {
-  var node: Node
+  var keys: Heads
+  var values: Heads
 }

@@ -8,6 +8,8 @@ public struct Batch: Sendable {
   public var starts: [Int]
   /// The position of the first token of each sequence, where earlier ones are in a cache.
   public var offset = 0
+  /// The length of the one sequence that the tokens are a part of, where the rest is still to come.
+  public var whole = 0
 
   public init(tokens: [Int32], labels: [Int32], starts: [Int]) {
     self.tokens = tokens
@@ -45,6 +47,9 @@ public struct Batch: Sendable {
     sequences.flatMap { rows in rows.map { Int32($0 - rows.lowerBound + offset) } }
   }
 
-  /// The length of the longest sequence, with what a cache holds of it.
-  public var longest: Int { offset + (sequences.map(\.count).max() ?? 0) }
+  /// The length of each sequence, with what a cache holds of it and what is still to come.
+  public var lengths: [Int] { sequences.map { max(whole, offset + $0.count) } }
+
+  /// The length of the longest sequence.
+  public var longest: Int { lengths.max() ?? 0 }
 }

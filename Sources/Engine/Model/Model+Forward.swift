@@ -32,7 +32,7 @@ extension Model {
       if skips.contains(where: { $0.from == index }) { entered[index] = x }
       for skip in skips where skip.to == index {
         guard let earlier = entered[skip.from] else { continue }
-        let share = skip.share
+        let share = pass.isTraining ? skip.trainingShare : skip.share
         x = tape.sum(tape.scaled(x, by: 1 - share), earlier, scale: share)
       }
       x = try computed(index, x, pass)
@@ -49,10 +49,11 @@ extension Model {
       for layer in blueprint.blocks[index].layers { y = try pass.compute(layer, y) }
       return y
     }
-    guard recomputes else { return try run(x) }
+    // Gradients of keys that other blocks reuse come back to the first ones only.
+    guard recomputes, !lendsKeys.contains(index) else { return try run(x) }
     do {
       return try pass.tape.recomputing(
-        x, isTrained: blocks[index].byName.values.contains(where: \.isTrained), run)
+        x, isTrained: blocks[index].byName.values.contains(where: \.learns), run)
     } catch let error as EngineError {
       throw error
     } catch {
@@ -83,7 +84,7 @@ extension Model {
   public func logits(_ last: Node, _ pass: Pass) throws(EngineError) -> Matrix {
     let x = finished(last, pass)
     pass.tape.place = "the output layer"
-    return pass.tape.logits(x, head: try outputLayer(), bias: headBias, logitRule)
+    return pass.tape.logits(x, head: try outputLayer(pass), bias: headBias, logitRule)
   }
 
   /// The mean cross entropy of a batch's labels; gradients gather when the tape runs back.
@@ -99,13 +100,24 @@ extension Model {
     let x = finished(last, pass)
     pass.tape.place = "the output layer"
     return pass.tape.crossEntropy(
-      x, head: try outputLayer(), bias: headBias, labels: pass.batch.labels,
+      x, head: try outputLayer(pass), bias: headBias, labels: pass.batch.labels,
       divisor: Double(divisor), logitRule)
   }
 
-  private func outputLayer() throws(EngineError) -> Parameter {
+  private func outputLayer(_ pass: Pass) throws(EngineError) -> Parameter {
     guard let head else { throw .missingParameter("the output layer", block: "the model") }
-    return head
+    guard blueprint.normalizesHead else { return head }
+    guard let cache = pass.cache else { return pass.tape.unitRows(head) }
+    // It stays the same while one sequence grows.
+    return cache.state(blueprint.blocks.count, "unit rows") {
+      UnitRows(pass.tape.unitRows(head))
+    }.rows
+  }
+
+  private final class UnitRows: CacheState {
+    let rows: Parameter
+
+    init(_ rows: Parameter) { self.rows = rows }
   }
 
   private var headBias: Parameter? { surroundings.byRole[.outputLayer(.bias)] }

@@ -13,6 +13,11 @@ public final class Model {
   let blocks: [ParameterTable]
   /// Whether each block is computed again when gradients come back, rather than kept.
   public var recomputes = false
+  /// The blocks whose finished keys and values later ones reuse.
+  let lendsKeys: Set<Int>
+  /// How heads turn, in each way that a layer turns them.
+  let rotaries: Set<Rotary>
+  let rotations: RotationTables
 
   /// A model whose numbers somebody else knows.
   ///
@@ -55,6 +60,17 @@ public final class Model {
     }
     self.surroundings = surroundings
     blocks = tables
+    let layers = blueprint.blocks.flatMap(\.leaves)
+    lendsKeys = Set(
+      layers.compactMap {
+        if case .block(let block)? = ($0 as? Attention)?.keySource { block } else { nil }
+      })
+    rotaries = Set(
+      layers.flatMap { layer in
+        let latent = layer as? LatentAttention
+        return [(layer as? Attention)?.rotary, latent?.rotary, latent?.indexer?.rotary]
+      }.compactMap(\.self))
+    rotations = RotationTables(numbers.accumulated)
   }
 
   /// The output layer's matrix: its own, or the embedding.

@@ -6,45 +6,24 @@ import Tensors
 ///
 /// The numbers of matrices are the model's; those of vectors, such as norm weights and biases, are of
 /// the type of sums.
-public final class Parameter {
+public final class Parameter: LearnedMatrix {
   /// The slot, with the full Hugging Face names of its parts.
   public let slot: PlacedSlot
-  /// [rows, rowWidth]; an expert bank's matrices stand one below the other.
-  public let value: Matrix
-  /// Whether training changes it.
-  public var isTrained: Bool
-  public private(set) var gradient: Matrix?
-  /// The number type of gradients; float32 where many steps add up.
-  public var gradientNumbers: Numbers
+  /// What adapters add to it; `nil` where there are none.
+  public internal(set) var change: LowRankChange?
 
+  /// - Parameter value: [rows, rowWidth]; an expert bank's matrices stand one below the other.
   public init(_ slot: PlacedSlot, _ value: Matrix, isTrained: Bool = true) {
     self.slot = slot
-    self.value = value
-    self.isTrained = isTrained && !slot.slot.isConstant
-    gradientNumbers = value.numbers
+    super.init(
+      slot.slot.parts.first?.name ?? "\(slot.slot.role)", value,
+      isTrained: isTrained && !slot.slot.isConstant, decays: slot.slot.isDecayed)
   }
 
-  /// What messages call it: the name of its first part.
-  public var name: String { slot.slot.parts.first?.name ?? "\(slot.slot.role)" }
   public var role: Role { slot.slot.role }
 
-  /// Where a gradient that covers all elements goes, as of `Node.gradientPlace`.
-  public func gradientPlace() -> (target: Matrix, accumulates: Bool) {
-    if let gradient { return (gradient, true) }
-    let fresh = Matrix(value.rows, value.columns, gradientNumbers)
-    gradient = fresh
-    return (fresh, false)
-  }
-
-  /// The gradient so far, zeros where nothing has come.
-  public func gradientSum() -> Matrix {
-    let (target, accumulates) = gradientPlace()
-    if !accumulates { target.clear() }
-    return target
-  }
-
-  /// Forgets the gradient.
-  public func clearGradient() { gradient = nil }
+  /// Whether the parameter or what adapters add to it wants gradients.
+  public var learns: Bool { isTrained || change?.isTrained ?? false }
 }
 
 extension Slot {
@@ -63,5 +42,11 @@ extension Slot {
       true
     default: false
     }
+  }
+
+  /// Whether weight decay pulls at it: at matrices and at the kernels of convolutions.
+  public var isDecayed: Bool {
+    if case .mixer(_, .convolution(.weight)) = role { return true }
+    return isMatrix
   }
 }

@@ -80,7 +80,7 @@ extension Tape {
 
 extension Heads {
   /// As the kernels name it, in a matrix of the node's shape.
-  fileprivate func place(_ matrix: Matrix) -> head_place {
+  func place(_ matrix: Matrix) -> head_place {
     head_place(
       start: matrix.start, row: matrix.stride, first: first, per_group: perGroup,
       group_step: groupStep, head_step: headStep)

@@ -52,7 +52,7 @@ extension Tape {
     return result
   }
 
-  private static func multiply(_ x: Matrix, _ y: Matrix, into target: Matrix, adds: Bool) {
+  static func multiply(_ x: Matrix, _ y: Matrix, into target: Matrix, adds: Bool) {
     Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
       CKernels.multiply(
         x.numbers.kernel, x.address(rows.lowerBound), x.stride, y.address(rows.lowerBound),

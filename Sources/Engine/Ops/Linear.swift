@@ -2,29 +2,35 @@ import CKernels
 import Kernels
 
 extension Tape {
-  /// y = x · Wᵀ + b.
+  /// y = x · Wᵀ + b, with what adapters add to W.
   ///
   /// - Parameters:
   ///   - x: [tokens, inputs].
   ///   - weight: [outputs, inputs].
   ///   - bias: [outputs].
   public func linear(_ x: Node, _ weight: Parameter, bias: Parameter? = nil) -> Node {
-    let isTrained = weight.isTrained || bias?.isTrained ?? false
+    let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained)
+    var trace: LowRankChange.Trace?
     forward("linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
+      trace = weight.change?.forward(x.value, into: y.value)
       if let bias { addBias(bias.value, to: y.value) }
     }
-    backward("linear", y) { dy in
+    backward("linear", y) { [trace] dy in
+      if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
+      let dy = trace.flatMap { weight.change?.backwardThroughMagnitudes(dy, $0) } ?? dy
+      var target: Matrix?
       if x.isTracked {
         let (dx, accumulates) = x.gradientPlace()
         Product.multiply(dy, by: weight.value, into: dx, accumulates: accumulates)
+        target = dx
       }
       if weight.isTrained {
         let (dw, accumulates) = weight.gradientPlace()
         Product.multiply(dy, leftTransposed: true, by: x.value, into: dw, accumulates: accumulates)
       }
-      if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
+      if let trace { weight.change?.backward(dy, x.value, trace, dx: target) }
     }
     return y
   }

@@ -11,8 +11,15 @@ public enum EngineError: Error, Equatable {
   case tooLong(positions: Int, limit: Int)
   /// No label of the batch is to be predicted.
   case nothingToLearn
+  /// An adapter does not fit the model.
+  case noPlaceForAdapter(String, reason: String)
   /// The loss is not a number; the first operation whose result was not, and where it stands.
   case notFinite(operation: String, place: String)
+  /// A layer that keeps nothing of earlier tokens, though it needs them.
+  case cannotContinue(String, block: String)
+  /// Logits out of which no token can be chosen.
+  case noPrediction(position: Int)
+  case badSampling(what: String, value: Double, bounds: String)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -42,11 +49,25 @@ extension EngineError: CustomStringConvertible {
       Every label of the batch is masked (-100), so there is no loss to compute. Check the data's \
       masking, or raise the sequence length if answers are cut off.
       """
+    case .noPlaceForAdapter(let tensor, let reason):
+      "No adapter can be put on \(tensor): \(reason). Check the adapter's targets against the model."
     case .notFinite(let operation, let place):
       """
       The loss is not a finite number; the first result that was not came from \(operation) in \(place). \
       Lower the learning rate, clip gradients, or look at the batch.
       """
+    case .cannotContinue(let piece, let block):
+      """
+      The engine cannot continue a text of this model token by token: it keeps nothing of earlier tokens \
+      for \(piece) (\(block)). Computing all tokens anew for each one works (no cache).
+      """
+    case .noPrediction(let position):
+      """
+      The model's logits at position \(position) are not finite, so no token can be chosen. Check that the \
+      weights are whole, or use float32.
+      """
+    case .badSampling(let what, let value, let bounds):
+      "\(what.prefix(1).uppercased() + what.dropFirst()) is \(value), but must be \(bounds)."
     }
   }
 }

@@ -1,0 +1,100 @@
+import Blueprint
+import Kernels
+
+/// A sequence of tokens that a model continues, one token at a time.
+public struct Generator {
+  /// The prompt and what has come behind it.
+  public private(set) var tokens: [Int32]
+  private let model: Model
+  private let isCached: Bool
+  private let chunk: Int
+  private var sampler: Sampler
+  private var cache = Cache()
+
+  /// Why generation has ended.
+  public enum End: Equatable, Sendable {
+    /// A token that ends the text; it is the last of the sequence.
+    case stop(Int32)
+    /// As many tokens as were asked for.
+    case limit
+    /// Who took the tokens wants no more.
+    case ended
+  }
+
+  /// - Parameters:
+  ///   - prompt: one token at least.
+  ///   - isCached: whether layers keep what they need of earlier tokens, rather than all tokens being
+  ///     computed anew for each one.
+  ///   - chunk: how many tokens of a prompt go through the model at once.
+  /// - Throws: `EngineError.emptyBatch`; `.cannotContinue` for a layer that has no cache.
+  public init(
+    _ model: Model, _ prompt: [Int32], _ sampling: Sampling = .greedy, isCached: Bool = true,
+    chunk: Int = 512
+  ) throws(EngineError) {
+    precondition(chunk > 0)
+    guard !prompt.isEmpty else { throw .emptyBatch }
+    if isCached { try model.checkCache() }
+    self.model = model
+    self.isCached = isCached
+    self.chunk = chunk
+    tokens = prompt
+    sampler = Sampler(sampling)
+  }
+
+  /// Chooses the next token and appends it.
+  ///
+  /// - Throws: `EngineError`.
+  public mutating func next() throws(EngineError) -> Int32 {
+    guard let token = sampler.choose(try logits()) else {
+      throw .noPrediction(position: tokens.count)
+    }
+    tokens.append(token)
+    return token
+  }
+
+  /// Continues until an end is reached.
+  ///
+  /// - Parameters:
+  ///   - limit: the most new tokens.
+  ///   - stops: the tokens that end the text.
+  ///   - body: gets each new token, a stop too; false ends the generation.
+  public mutating func run(
+    limit: Int, stops: Set<Int32> = [], _ body: (Int32) throws -> Bool = { _ in true }
+  ) throws -> End {
+    for _ in 0..<limit {
+      let token = try next()
+      let goesOn = try body(token)
+      if stops.contains(token) { return .stop(token) }
+      if !goesOn { return .ended }
+    }
+    return .limit
+  }
+
+  /// The logits of the token to come.
+  mutating func logits() throws(EngineError) -> [Float] {
+    guard isCached else { return try logits(of: Batch([tokens]), nil) }
+    // At least the last token is computed, or there would be no logits.
+    if cache.count == tokens.count { cache = Cache() }
+    var logits: [Float] = []
+    while cache.count < tokens.count {
+      let end = min(tokens.count, cache.count + chunk)
+      var batch = Batch([Array(tokens[cache.count..<end])])
+      batch.offset = cache.count
+      batch.whole = tokens.count
+      let isLast = end == tokens.count
+      logits = try self.logits(of: batch, cache, isWanted: isLast)
+      cache.count = end
+    }
+    return logits
+  }
+
+  /// The logits of a batch's last token.
+  private func logits(
+    of batch: Batch, _ cache: Cache?, isWanted: Bool = true
+  ) throws(EngineError) -> [Float] {
+    let pass = Pass(model, Tape(model.numbers, isRecording: false), batch, cache: cache)
+    guard let last = try model.hidden(pass).last, isWanted else { return [] }
+    let row = Node(last.value.rows(last.rows - 1..<last.rows), isTracked: false)
+    return try model.logits(row, pass).floats
+  }
+}

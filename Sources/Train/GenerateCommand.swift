@@ -1,0 +1,169 @@
+import ArgumentParser
+import Checkpoints
+import Console
+import Engine
+import JSON
+import Kernels
+import Tensors
+import Weights
+
+/// `train generate`: continues a sequence of tokens.
+struct GenerateCommand: ParsableCommand, ReportsJSON {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continues a sequence of tokens, given and printed as their ids.",
+    discussion: """
+      Without --temperature, --top-k and --top-p the most likely token is taken each time; with any of \
+      them tokens are drawn, the same ones for the same --seed. It ends with one of the model's end tokens.
+
+      EXAMPLES
+        train generate --model ./llama --tokens 1,403,407
+        train generate --model ./run --tokens 1 --max-new-tokens 256 --temperature 0.8 --top-p 0.95
+      """)
+
+  struct Text: ParsableArguments {
+    @Option(
+      help: ArgumentHelp(
+        "The tokens to continue: ids, with commas or spaces between them.", valueName: "ids"))
+    var tokens: String
+
+    @Option(
+      name: .customLong("max-new-tokens"),
+      help: ArgumentHelp("The most tokens to add.", valueName: "n"))
+    var count = 32
+
+    @Flag(name: .customLong("ignore-eos"), help: "Go on behind end tokens.")
+    var ignoresEnd = false
+
+    @Flag(
+      name: .customLong("no-cache"),
+      help: "Compute all tokens anew for each one; slower, for comparisons.")
+    var skipsCache = false
+
+    func validate() throws {
+      guard count > 0 else { throw ValidationError("--max-new-tokens must be at least 1.") }
+      _ = try ids()
+    }
+
+    func ids() throws -> [Int32] {
+      let words = tokens.split { ", []\n\t".contains($0) }
+      guard !words.isEmpty else { throw ValidationError("--tokens must name at least one id.") }
+      return try words.map { word in
+        guard let id = Int32(word), id >= 0 else {
+          throw ValidationError("--tokens must be ids such as 1,403,407; \"\(word)\" is none.")
+        }
+        return id
+      }
+    }
+  }
+
+  struct Drawing: ParsableArguments {
+    @Option(
+      help: ArgumentHelp(
+        "Divides the logits; 0 takes the most likely. (default: 1 where tokens are drawn)",
+        valueName: "t"))
+    var temperature: Double?
+
+    @Option(
+      name: .customLong("top-k"),
+      help: ArgumentHelp("Draw from the k most likely. (default: all)", valueName: "k"))
+    var topK: Int?
+
+    @Option(
+      name: .customLong("top-p"),
+      help: ArgumentHelp(
+        "Draw from the fewest whose probabilities reach p. (default: all)", valueName: "p"))
+    var topP: Double?
+
+    @Option(help: ArgumentHelp("What the draws depend on.", valueName: "n"))
+    var seed: UInt64 = 1234
+
+    func validate() throws {
+      do throws(EngineError) {
+        _ = try sampling()
+      } catch {
+        throw ValidationError("\(error)")
+      }
+    }
+
+    func sampling() throws(EngineError) -> Sampling {
+      if temperature == nil, topK == nil, topP == nil { return .greedy }
+      return try Sampling(temperature: temperature ?? 1, topK: topK, topP: topP, seed: seed)
+    }
+  }
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Tokens") var text: Text
+  @OptionGroup(title: "Drawing") var drawing: Drawing
+  @OptionGroup(title: "Computing") var compute: ComputeOptions
+  @OptionGroup(title: "Running") var running: RunningOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "The type of matrices and activations. (default: float32 where config.json says so, else bfloat16)",
+      valueName: "type"))
+  var dtype: ComputeType?
+
+  var wantsJSON: Bool { running.json }
+
+  func run() throws {
+    compute.apply()
+    let weights = try model.weights()
+    let own: ComputeType = weights.model.configuredType == .float32 ? .float32 : .bfloat16
+    let numbers = (dtype ?? own).numbers
+    let ids = try text.ids()
+    if running.isDryRun {
+      plan(weights, numbers, ids)
+      return
+    }
+    try RunningModel().stopping { running in
+      let model = try running.load(
+        weights, numbers, isTrained: false, showsProgress: self.running.showsProgress)
+      var generator = try Generator(model, ids, drawing.sampling(), isCached: !text.skipsCache)
+      let stops = text.ignoresEnd ? [] : Set(weights.model.endTokens.map { Int32(clamping: $0) })
+      _ = try generator.run(limit: text.count, stops: stops) { _ in
+        try running.check()
+        return true
+      }
+      report(generator.tokens, ids.count, weights)
+    }
+  }
+
+  private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights) {
+    let added = tokens.dropFirst(given)
+    guard running.json else {
+      Report.print(added.map(String.init).joined(separator: " "))
+      return
+    }
+    Report.print(
+      JSONObject([
+        "status": .string("done"), "command": .string("generate"),
+        "architecture": .string(weights.model.architecture), "model": .string(weights.place),
+        "tokens": .array(tokens.map { .integer(Int($0)) }),
+        "new": .array(added.map { .integer(Int($0)) }), "notes": weights.notes.json,
+      ]))
+  }
+
+  private func plan(_ weights: ModelWeights, _ numbers: Numbers, _ ids: [Int32]) {
+    let bytes = weights.blueprint.parameterBytes(numbers)
+    let slots = weights.blueprint.learnedSlots.count
+    if running.json {
+      Report.print(
+        JSONObject([
+          "status": .string("planned"), "command": .string("generate"),
+          "architecture": .string(weights.model.architecture), "model": .string(weights.place),
+          "tensors": .integer(slots), "parameterBytes": .integer(bytes),
+          "tokens": .integer(ids.count), "most": .integer(text.count),
+        ]))
+      return
+    }
+    Report.print("Plan of the generation; nothing was computed.")
+    Report.print(
+      Report.facts([
+        ("model", "\(weights.model.architecture) in \(weights.place)"),
+        ("tensors", Format.count(slots)),
+        ("memory", "\(Format.bytes(bytes)) for weights in \(numbers.rawValue)"),
+        ("tokens", "\(ids.count) given, at most \(text.count) new"),
+      ]))
+  }
+}

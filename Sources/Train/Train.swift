@@ -1,0 +1,24 @@
+import ArgumentParser
+import Console
+
+/// The program `train`: what it is called, what it says of itself, and its commands.
+///
+/// What a command does lies in its own file; how models are computed lies in Engine.
+@main struct Train: Program {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Computes language models on the CPU, out of Hugging Face or Megatron checkpoints.",
+    discussion: """
+      EXAMPLES
+        train capture --model ./llama --inputs batch.safetensors --output out.h5
+        train generate --model ./llama --tokens 1,403,407 --max-new-tokens 32
+
+      A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \
+      hub cache (HF_HUB_CACHE, HF_HOME). It may also be a Megatron run folder or an iteration in one.
+
+      EXIT CODES
+        0 done, 1 could not be done, 2 wrong usage, 130 interrupted
+      """,
+    version: "0.1.0",
+    subcommands: [GenerateCommand.self, CaptureCommand.self])
+}
