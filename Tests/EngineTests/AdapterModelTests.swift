@@ -57,9 +57,15 @@ import Testing
   /// Fresh adapters leave a model as it is, to the last bit where there are no magnitudes.
   @Test(arguments: ModelCase.all) func freshAdaptersChangeNothing(_ test: ModelCase) throws {
     let batch = try test.batch([11])
-    let plain = try PassResult(test.model(.float64), batch)
-    for kind in Kind.allCases {
+    func settled() throws -> Model {
       let model = try test.model(.float64)
+      // Rows that stand twice have one length.
+      for parameter in model.parameters { parameter.settleCopies() }
+      return model
+    }
+    let plain = try PassResult(settled(), batch)
+    for kind in Kind.allCases {
+      let model = try settled()
       try model.attach(kind.plans(model))
       #expect(model.learned.count == Set(model.learned.map(\.name)).count)
       let fresh = try PassResult(model, batch)
@@ -79,7 +85,10 @@ import Testing
       let model = try model(test, kind)
       _ = try PassResult(model, batch)
       let gradients = model.learned.map(\.gradient)
-      #expect(gradients.allSatisfy { $0 != nil }, "\(kind)")
+      for (learned, gradient) in zip(model.learned, gradients) where gradient == nil {
+        // It only picks keys, so that nothing comes back to it.
+        #expect(learned.name.contains("indexer"), "\(learned.name) has no gradient")
+      }
       let norms = gradients.map { ($0?.values ?? []).reduce(0) { $0 + $1 * $1 }.squareRoot() }
       let least = (norms.max() ?? 0) / 1e4
       let directions = zip(model.learned, norms).map { learned, norm in
