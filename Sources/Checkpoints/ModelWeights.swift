@@ -17,6 +17,8 @@ public struct ModelWeights: Sendable {
   /// Where the weights lie.
   public let place: String
   public let notes: [String]
+  /// Tensors that Hugging Face's files hold although they equal another one: name → the one it equals.
+  public let duplicates: [String: String]
   private let source: Source
 
   private enum Source: Sendable {
@@ -60,6 +62,7 @@ public struct ModelWeights: Sendable {
     blueprint = coverage.blueprint
     place = model.folder
     notes = coverage.notes
+    duplicates = coverage.blueprint.duplicates.filter { tensors[$0.key] != nil }
     source = .huggingFace(tensors)
   }
 
@@ -79,6 +82,8 @@ public struct ModelWeights: Sendable {
     blueprint = model.blueprint
     place = checkpoint.folder
     notes = stored.notes
+    let names = Set(kept?.names ?? [])
+    duplicates = model.blueprint.duplicates.filter { names.contains($0.key) }
     source = .megatron(slots)
   }
 

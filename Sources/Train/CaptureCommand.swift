@@ -77,7 +77,9 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
       let model = try running.load(
         weights, wishes.dtype.numbers, isTrained: wishes.gradients,
         showsProgress: self.running.showsProgress)
-      let capture = try Capture(model, inputs, gradients: wishes.gradients, greedy: wishes.greedy)
+      let capture = try Capture(
+        model, duplicates: weights.duplicates, inputs, gradients: wishes.gradients,
+        greedy: wishes.greedy)
       let writer = try HDF5Writer(files.output)
       let outcome = try capture.run(into: writer, check: running.check)
       try writer.finish()
