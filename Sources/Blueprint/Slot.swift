@@ -18,6 +18,8 @@ public struct Slot: Hashable, Sendable {
   public var shift = 0.0
   /// Whether training leaves the values as they are.
   public var isConstant: Bool
+  /// What Hugging Face's values are before training.
+  public var initial: InitialValues
 
   public init(
     _ role: Role, _ parts: [Part], shape: Shape? = nil, layout: Layout? = nil,
@@ -32,6 +34,7 @@ public struct Slot: Hashable, Sendable {
     self.fragments = fragments
     self.isFloat32 = isFloat32
     self.isConstant = isConstant
+    initial = InitialValues(role, shape)
     let width = Slot.rowWidth(shape, split)
     self.layout = layout ?? .concatenated(parts.map { $0.shape.count / max(1, width) })
   }

@@ -32,4 +32,19 @@ public enum Sums {
     sum_rows(
       sums.numbers.kernel, partial.start, partial.stride, parts, sums.columns, sums.start)
   }
+
+  /// Whether all elements are numbers, and no infinite ones.
+  public static func areFinite(_ matrix: Matrix) -> Bool {
+    let parts = max(1, min(Team.size, matrix.rows))
+    let faults = Matrix(1, parts, .float64)
+    faults.clear()
+    Team.forEach(parts) { part in
+      let rows = matrix.rows * part / parts..<matrix.rows * (part + 1) / parts
+      let isFinite = all_finite(
+        matrix.numbers.kernel, matrix.address(rows.lowerBound), matrix.stride, rows.count,
+        matrix.columns)
+      if !isFinite { faults[0, part] = 1 }
+    }
+    return faults.values.allSatisfy { $0 == 0 }
+  }
 }

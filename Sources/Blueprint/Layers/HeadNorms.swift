@@ -45,15 +45,18 @@ public struct HeadNorms: Hashable, Sendable {
   ) -> [Slot] {
     func slot(_ kind: Role.Kind) -> Slot {
       let part = "\(name).\(kind.rawValue)"
-      return switch reach {
-      case .head: Slot(role(kind), [Part(part, [size])])
-      case .allHeads: Slot(role(kind), [Part(part, [heads * size])], split: .rows)
-      case .ownHead: Slot(role(kind), [Part(part, [heads, size])], split: .rows)
-      case .listedHeads:
-        Slot(
-          role(kind), (0..<heads).map { Part("\(name).norms.\($0).\(kind.rawValue)", [size]) },
-          shape: [heads, size], split: .rows)
-      }
+      var slot =
+        switch reach {
+        case .head: Slot(role(kind), [Part(part, [size])])
+        case .allHeads: Slot(role(kind), [Part(part, [heads * size])], split: .rows)
+        case .ownHead: Slot(role(kind), [Part(part, [heads, size])], split: .rows)
+        case .listedHeads:
+          Slot(
+            role(kind), (0..<heads).map { Part("\(name).norms.\($0).\(kind.rawValue)", [size]) },
+            shape: [heads, size], split: .rows)
+        }
+      if kind == .weight { slot.initial = .constant(self.kind.initialWeight) }
+      return slot
     }
     return switch kind {
     case .rmsWithoutWeight, .layerWithoutWeight: []

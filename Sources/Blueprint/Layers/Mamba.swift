@@ -96,8 +96,9 @@ public struct Mamba: Layer {
       slot(
         .convolution(.weight), "conv1d.weight", [channels, 1, kernel], .rows, convolved))
     if hasConvolutionBias {
-      slots.append(
-        slot(.convolution(.bias), "conv1d.bias", [channels], .rows, convolved))
+      var bias = slot(.convolution(.bias), "conv1d.bias", [channels], .rows, convolved)
+      bias.initial = .uniform(1 / Double(kernel).squareRoot())
+      slots.append(bias)
     }
     slots += [
       slot(.decay, "A_log", [heads]), slot(.skip, "D", [heads]),

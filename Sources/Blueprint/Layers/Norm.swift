@@ -49,7 +49,8 @@ public struct Norm: Hashable, Sendable {
       case .role(let role): role
       }
     }
-    let weight = Slot(role(.weight), [Part(name + ".weight", [width])])
+    var weight = Slot(role(.weight), [Part(name + ".weight", [width])])
+    weight.initial = .constant(kind.initialWeight)
     return switch kind {
     case .rms, .rmsUnitOffset: [weight]
     // Megatron-Core's LayerNorm always has a bias.
@@ -64,6 +65,16 @@ public struct Norm: Hashable, Sendable {
         Slot(role(.weight), [], shape: [width], layout: .filled(1)),
         Slot(role(.bias), [], shape: [width], layout: .filled(0)),
       ]
+    }
+  }
+}
+
+extension Norm.Kind {
+  /// A fresh weight, which is to leave the normalised numbers as they are.
+  var initialWeight: Double {
+    switch self {
+    case .rmsUnitOffset, .layerUnitOffset: 0
+    case .rms, .rmsWithoutWeight, .layer, .layerWithoutWeight: 1
     }
   }
 }

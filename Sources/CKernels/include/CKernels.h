@@ -14,6 +14,7 @@
 #include "magnitude.h"
 #include "norm.h"
 #include "number.h"
+#include "optimiser.h"
 #include "products.h"
 #include "random.h"
 #include "selection.h"

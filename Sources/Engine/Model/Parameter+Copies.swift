@@ -8,13 +8,35 @@ extension Parameter {
   /// To be done once when a gradient is complete.
   public func settleGradient() {
     guard let gradient else { return }
-    let segments: [Segment]
-    switch slot.slot.layout {
-    case .rows(let found), .transposed(let found, _): segments = found
-    case .filled: return
+    settle(gradient) { copy, original in
+      Sums.add(1, copy, to: original)
+      copy.copy(original)
     }
-    guard segments.contains(where: { $0.use != .own }) else { return }
+  }
+
+  /// Makes fresh values such as files hold: rows that stand twice alike, and zeros where no tensor is.
+  func settleCopies() {
+    settle(value) { copy, original in copy.copy(original) }
+  }
+
+  /// The gradients of what is learned by itself, each once: all rows but copies and zeros.
+  var ownGradients: [Matrix] {
+    guard let gradient else { return [] }
+    let segments = slot.slot.layout.allSegments
+    guard segments.contains(where: { $0.use != .own }) else { return [gradient] }
     let rows = gradient.reshaped(slot.slot.rows, slot.slot.rowWidth)
+    var start = 0
+    return segments.compactMap { segment in
+      defer { start += segment.count }
+      return segment.use == .own ? rows.rows(start..<start + segment.count) : nil
+    }
+  }
+
+  /// - Parameter body: given the rows of a copy and those it is of.
+  private func settle(_ matrix: Matrix, _ body: (Matrix, Matrix) -> Void) {
+    let segments = slot.slot.layout.allSegments
+    guard segments.contains(where: { $0.use != .own }) else { return }
+    let rows = matrix.reshaped(slot.slot.rows, slot.slot.rowWidth)
     var ends: [Int] = []
     for segment in segments { ends.append((ends.last ?? 0) + segment.count) }
     func place(_ index: Int) -> Matrix {
@@ -25,14 +47,10 @@ extension Parameter {
       case .own: continue
       case .zeros: place(index).clear()
       case .copy:
-        guard
-          let original = segments.firstIndex(where: {
-            $0.use == .own && $0.part == segment.part && $0.first == segment.first
-              && $0.count == segment.count && $0.stride == segment.stride
-          })
-        else { continue }
-        Sums.add(1, place(index), to: place(original))
-        place(index).copy(place(original))
+        var source = segment
+        source.use = .own
+        guard let original = segments.firstIndex(of: source) else { continue }
+        body(place(index), place(original))
       }
     }
   }

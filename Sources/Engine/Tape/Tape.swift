@@ -18,8 +18,13 @@ public final class Tape {
   private struct Step {
     var operation: String
     var place: String
+    /// What gradients are given on to, where somebody watches.
+    var inputs: [Node] = []
     var body: () -> Void
   }
+
+  /// What the latest node is computed from, where somebody watches.
+  private var latest: (node: Node, inputs: [Node])?
 
   public init(_ numbers: Numbers, isRecording: Bool) {
     self.numbers = numbers
@@ -38,7 +43,9 @@ public final class Tape {
     numbers: Numbers? = nil
   ) -> Node {
     let isTracked = isRecording && (isTrained || inputs.contains(where: \.isTracked))
-    return Node(Matrix(rows, columns, numbers ?? self.numbers), isTracked: isTracked)
+    let node = Node(Matrix(rows, columns, numbers ?? self.numbers), isTracked: isTracked)
+    if observer != nil { latest = (node, inputs) }
+    return node
   }
 
   /// Computes an operation's result.
@@ -56,8 +63,10 @@ public final class Tape {
     _ operation: String, _ result: Node, _ body: @escaping (_ gradient: Matrix) -> Void
   ) {
     guard result.isTracked else { return }
+    let inputs = latest.flatMap { $0.node === result ? $0.inputs : nil } ?? []
+    latest = nil
     steps.append(
-      Step(operation: operation, place: place) {
+      Step(operation: operation, place: place, inputs: inputs) {
         if let gradient = result.takeGradient() { body(gradient) }
       })
   }
@@ -87,6 +96,9 @@ public final class Tape {
       observer?.willRun(step.operation, step.place, isBackward: true)
       step.body()
       observer?.didRun(step.operation, step.place, nil, isBackward: true)
+      for case let gradient? in step.inputs.map(\.gradient) {
+        observer?.didReach(step.operation, step.place, gradient: gradient)
+      }
     }
   }
 
@@ -123,4 +135,10 @@ public protocol TapeObserver: AnyObject {
   func willRun(_ operation: String, _ place: String, isBackward: Bool)
   /// - Parameter result: what a forward operation computed.
   func didRun(_ operation: String, _ place: String, _ result: Matrix?, isBackward: Bool)
+  /// - Parameter gradient: what has reached an input of the operation so far.
+  func didReach(_ operation: String, _ place: String, gradient: Matrix)
+}
+
+extension TapeObserver {
+  public func didReach(_ operation: String, _ place: String, gradient: Matrix) {}
 }
