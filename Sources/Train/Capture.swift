@@ -23,21 +23,6 @@ struct Capture {
     var datasets = 0
   }
 
-  init(
-    _ model: Model, duplicates: [String: String] = [:], _ inputs: CaptureInputs, gradients: Bool,
-    greedy: Int
-  ) throws {
-    self.model = model
-    self.duplicates = duplicates
-    self.inputs = inputs
-    batch = try inputs.batch(vocabulary: model.blueprint.frame.vocabulary)
-    wantsGradients = gradients
-    self.greedy = greedy
-    guard gradients else { return }
-    guard inputs.labels != nil else { throw InputError.noLabels(file: inputs.path) }
-    guard batch.trained > 0 else { throw EngineError.nothingToLearn }
-  }
-
   /// - Parameter check: called between the steps; what it throws ends the work.
   func run(into writer: HDF5Writer, check: () throws -> Void = {}) throws -> Outcome {
     var outcome = Outcome()
