@@ -17,13 +17,13 @@ INLINE void NAME(product)(block_shape shape, long rows, long inner, long columns
   MATH(block_product)(&product);
 }
 
-INLINE void NAME(load)(const T *from, long from_row, long rows, long width, A *to, long to_row) {
+KERNEL static void NAME(load)(const T *from, long from_row, long rows, long width, A *to, long to_row) {
   for (long i = 0; i < rows; i++)
     for (long j = 0; j < width; j++) to[i * to_row + j] = LOAD(from[i * from_row + j]);
 }
 
 /// to = fromᵀ, the columns of `to` past `rows` undefined.
-INLINE void NAME(turn)(const A *from, long from_row, long rows, long columns, A *to, long to_row) {
+KERNEL static void NAME(turn)(const A *from, long from_row, long rows, long columns, A *to, long to_row) {
   // In tiles, so that reads and writes stay in the nearest cache.
   for (long i = 0; i < rows; i += 16)
     for (long j = 0; j < columns; j++) {
@@ -42,6 +42,22 @@ INLINE A NAME(dot)(const A *x, const A *y, long count) {
   return sum;
 }
 
+/// Multiplies each row by its factor.
+KERNEL static void NAME(scale_rows)(A *x, long row, long rows, long width, const A *factors) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < width; j++) x[i * row + j] *= factors[i];
+}
+
+/// Multiplies a state's gradient by a decay; gives its product with the state it decayed from.
+KERNEL static A NAME(decay_states)(const A *state, A *gradient, long size, A factor) {
+  A sum = 0;
+  for (long i = 0; i < size; i++) {
+    gradient[i] *= factor;
+    sum += gradient[i] * state[i];
+  }
+  return sum;
+}
+
 /// Adds to, or stores.
 INLINE void NAME(put)(T *to, const A *from, long count, bool accumulates) {
   if (accumulates) {
@@ -53,7 +69,7 @@ INLINE void NAME(put)(T *to, const A *from, long count, bool accumulates) {
 
 /// From the logarithms of a chunk's decays, their running sums, and what decays from the chunk's
 /// beginning through each row (`into`) and from behind each row to the chunk's end (`out`).
-INLINE void NAME(decays)(const A *logarithms, long rows, A *sums, A *into, A *out) {
+KERNEL static void NAME(decays)(const A *logarithms, long rows, A *sums, A *into, A *out) {
   A sum = 0;
   for (long i = 0; i < rows; i++) sums[i] = sum += logarithms[i];
   for (long i = 0; i < rows; i++) into[i] = MATH(exp)(sums[i]);
@@ -61,10 +77,46 @@ INLINE void NAME(decays)(const A *logarithms, long rows, A *sums, A *into, A *ou
 }
 
 /// lower[i, j] = e^(sums[i] - sums[j]) for j <= i, else 0.
-INLINE void NAME(decay_between)(const A *sums, long rows, A *lower, long row) {
+KERNEL static void NAME(decay_between)(const A *sums, long rows, A *lower, long row) {
   for (long i = 0; i < rows; i++) {
     A *to = lower + i * row;
     for (long j = 0; j <= i; j++) to[j] = MATH(exp)(sums[i] - sums[j]);
     for (long j = i + 1; j < rows; j++) to[j] = 0;
   }
 }
+
+#ifndef WALK_BACK
+/// Goes through the chunks of a sequence from the last to the first.
+///
+/// Uses two functions of the file of loops:
+/// - `advance_all(way, row, rows, from, to)` computes the states behind a chunk from those before it (null:
+///   nothing), which may be in the same place;
+/// - `return_chunk(way, row, rows, before, is_last)` computes a chunk's gradients: `before` holds the states
+///   before it, null where there are none; where `is_last`, nothing comes back to those behind it.
+///
+/// States of `size` numbers are computed again rather than kept: `room` holds those before the first chunk
+/// of each stretch, and before each chunk of the stretch at work.
+#define WALK_BACK(way, first_row, total, chunk, size, room)                                       \
+  do {                                                                                            \
+    long chunks = (total + chunk - 1) / chunk, stretch = chunk_stretch(chunks);                   \
+    A *kept = NAME(take)(&room, stretch * (size));                                                \
+    A *starts = NAME(take)(&room, (chunks / stretch + 1) * (size));                               \
+    for (long c = 0; c + 1 < chunks && chunks > stretch; c++) {                                   \
+      const A *from = c == 0 ? 0 : c % stretch == 0 ? starts + c / stretch * (size) : kept;       \
+      A *to = (c + 1) % stretch == 0 ? starts + (c + 1) / stretch * (size) : kept;                \
+      NAME(advance_all)(way, first_row + c * chunk, chunk, from, to);                             \
+    }                                                                                             \
+    for (long start = (chunks - 1) / stretch * stretch; start >= 0; start -= stretch) {           \
+      long end = start + stretch < chunks ? start + stretch : chunks;                             \
+      if (start > 0) memcpy(kept, starts + start / stretch * (size), sizeof(A) * (size_t)(size)); \
+      for (long c = start; c + 1 < end; c++)                                                      \
+        NAME(advance_all)(way, first_row + c * chunk, chunk, c ? kept + (c - start) * (size) : 0, \
+                          kept + (c - start + 1) * (size));                                       \
+      for (long c = end - 1; c >= start; c--) {                                                   \
+        long left = total - c * chunk, rows = left < chunk ? left : chunk;                        \
+        NAME(return_chunk)(way, first_row + c * chunk, rows, c ? kept + (c - start) * (size) : 0, \
+                           c + 1 == chunks);                                                      \
+      }                                                                                           \
+    }                                                                                             \
+  } while (0)
+#endif

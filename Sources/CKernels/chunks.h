@@ -9,3 +9,9 @@ static inline long chunk_stretch(long chunks) {
   while (stretch * stretch < chunks) stretch++;
   return stretch;
 }
+
+/// The states that going backwards keeps of a sequence.
+static inline long chunk_states(long chunks) {
+  long stretch = chunk_stretch(chunks);
+  return stretch + chunks / stretch + 1;
+}

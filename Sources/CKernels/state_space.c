@@ -35,8 +35,8 @@ long state_space_forward_room(const state_space *layer, const state_space_unit *
 long state_space_backward_room(const state_space *layer, const state_space_unit *unit) {
   long chunk = chunk_length(layer, unit), pad = block_pad(chunk);
   long width = block_pad(layer->head_size), state = block_pad(layer->state);
-  long chunks = (unit->rows + chunk - 1) / chunk, stretch = chunk_stretch(chunks);
-  long states = stretch + chunks / stretch + 2;
+  // One more that comes back.
+  long states = chunk_states((unit->rows + chunk - 1) / chunk) + 1;
   return chunk_room(layer, chunk) + 2 * chunk * state + 3 * layer->state * pad + 2 * chunk * pad +
          2 * layer->head_size * pad + 3 * chunk * width + 2 * pad +
          states * states_of(layer, unit) + ROUNDING;

@@ -26,7 +26,7 @@ typedef struct {
   A *steps, *logarithms, *sums, *into, *out;
 } NAME(scan);
 
-INLINE NAME(scan) NAME(prepare)(const state_space *layer, const state_space_unit *unit, A **room) {
+static NAME(scan) NAME(prepare)(const state_space *layer, const state_space_unit *unit, A **room) {
   NAME(scan) s = {.layer = layer, .unit = unit, .width = layer->head_size, .state = layer->state};
   s.chunk = layer->chunk < unit->rows ? layer->chunk : unit->rows;
   s.width_pad = block_pad(s.width);
@@ -57,20 +57,20 @@ INLINE const T *NAME(channel)(const NAME(scan) * s, long row, long column) {
   return (const T *)s->layer->channels + row * s->layer->channels_row + column;
 }
 
-INLINE void NAME(load_shared)(NAME(scan) * s, long row, long rows) {
+static void NAME(load_shared)(NAME(scan) * s, long row, long rows) {
   long step = s->layer->channels_row;
   NAME(load)(NAME(channel)(s, row, NAME(shared_column)(s, 0)), step, rows, s->state, s->b, s->state_pad);
   NAME(load)(NAME(channel)(s, row, NAME(shared_column)(s, 1)), step, rows, s->state, s->c, s->state_pad);
 }
 
-INLINE void NAME(score)(NAME(scan) * s, long rows) {
+static void NAME(score)(NAME(scan) * s, long rows) {
   NAME(turn)(s->b, s->state_pad, rows, s->state, s->b_turned, s->chunk_pad);
   NAME(product)(BLOCK_TARGET_LOWER, rows, s->state, rows, s->c, s->state_pad, 1, s->b_turned,
                 s->chunk_pad, s->scores, s->chunk_pad, false);
 }
 
 /// A head's dt, and dt · x.
-INLINE void NAME(load_head)(NAME(scan) * s, long row, long rows, long head) {
+KERNEL static void NAME(load_head)(NAME(scan) * s, long row, long rows, long head) {
   const state_space *p = s->layer;
   const T *raw = (const T *)p->steps + row * p->steps_row + head;
   A bias = ((const A *)p->step_bias)[head], rate = -MATH(exp)(((const A *)p->decay)[head]);
@@ -89,7 +89,7 @@ INLINE void NAME(load_head)(NAME(scan) * s, long row, long rows, long head) {
       s->x[i * s->width_pad + j] = s->steps[i] * LOAD(x[i * p->channels_row + j]);
 }
 
-INLINE void NAME(weigh)(NAME(scan) * s, long rows) {
+KERNEL static void NAME(weigh)(NAME(scan) * s, long rows) {
   NAME(decay_between)(s->sums, rows, s->between, s->chunk_pad);
   for (long i = 0; i < rows; i++) {
     long row = i * s->chunk_pad;
@@ -99,16 +99,25 @@ INLINE void NAME(weigh)(NAME(scan) * s, long rows) {
 }
 
 /// The state behind a chunk from that before it (null: nothing); changes x.
-INLINE void NAME(advance)(NAME(scan) * s, long rows, const A *from, A *to) {
+KERNEL static void NAME(advance)(NAME(scan) * s, long rows, const A *from, A *to) {
   long size = s->state * s->width_pad;
-  for (long i = 0; i < rows; i++) NAME(scale)(s->x + i * s->width_pad, s->width, s->out[i]);
+  NAME(scale_rows)(s->x, s->width_pad, rows, s->width, s->out);
   if (from)
     for (long i = 0; i < size; i++) to[i] = s->into[rows - 1] * from[i];
   NAME(product)(BLOCK_WHOLE, s->state, rows, s->width, s->b, 1, s->state_pad, s->x, s->width_pad, to,
                 s->width_pad, from != 0);
 }
 
-KERNEL static void NAME(state_space_forward)(const state_space *p, const state_space_unit *u, T *y,
+/// y = output + skip · x.
+KERNEL static void NAME(add_skip)(const NAME(scan) * s, const T *x, long rows, A skip, const A *output,
+                                  T *y, long y_row) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < s->width; j++)
+      y[i * y_row + j] =
+          STORE(output[i * s->width_pad + j] + skip * LOAD(x[i * s->layer->channels_row + j]));
+}
+
+static void NAME(state_space_forward)(const state_space *p, const state_space_unit *u, T *y,
                                              long y_row, A *states, A *room) {
   NAME(scan) s = NAME(prepare)(p, u, &room);
   A *output = NAME(take)(&room, s.chunk * s.width_pad);
@@ -127,16 +136,12 @@ KERNEL static void NAME(state_space_forward)(const state_space *p, const state_s
       if (continues) {
         NAME(product)(BLOCK_WHOLE, rows, s.state, s.width, s.c, s.state_pad, 1, state, s.width_pad,
                       output, s.width_pad, false);
-        for (long i = 0; i < rows; i++) NAME(scale)(output + i * s.width_pad, s.width, s.into[i]);
+        NAME(scale_rows)(output, s.width_pad, rows, s.width, s.into);
       }
       NAME(product)(BLOCK_LEFT_LOWER, rows, rows, s.width, s.weights, s.chunk_pad, 1, s.x, s.width_pad,
                     output, s.width_pad, continues);
-      const T *x = NAME(channel)(&s, row, head * s.width);
-      T *to = y + row * y_row + head * s.width;
-      for (long i = 0; i < rows; i++)
-        for (long j = 0; j < s.width; j++)
-          to[i * y_row + j] =
-              STORE(output[i * s.width_pad + j] + skip * LOAD(x[i * p->channels_row + j]));
+      NAME(add_skip)(&s, NAME(channel)(&s, row, head * s.width), rows, skip, output,
+                     y + row * y_row + head * s.width, y_row);
       if (states || first + rows < u->rows) NAME(advance)(&s, rows, continues ? state : 0, state);
     }
   }
@@ -156,7 +161,7 @@ typedef struct {
   A *states;
 } NAME(returns);
 
-INLINE NAME(returns) NAME(prepare_returns)(const NAME(scan) * s, A **room) {
+static NAME(returns) NAME(prepare_returns)(const NAME(scan) * s, A **room) {
   NAME(returns) r = {0};
   A **by_state[] = {&r.b, &r.c}, **turned[] = {&r.b_turned, &r.c_turned, &r.c_values};
   for (int i = 0; i < 2; i++) *by_state[i] = NAME(take)(room, s->chunk * s->state_pad);
@@ -173,7 +178,7 @@ INLINE NAME(returns) NAME(prepare_returns)(const NAME(scan) * s, A **room) {
 }
 
 /// The gradients of M's parts: adds to that of G, begins that of s.
-INLINE void NAME(return_weights)(const NAME(scan) * s, NAME(returns) * r, long rows) {
+KERNEL static void NAME(return_weights)(const NAME(scan) * s, NAME(returns) * r, long rows) {
   NAME(product)(BLOCK_TARGET_LOWER, rows, s->width, rows, r->y, s->width_pad, 1, r->x_turned,
                 s->chunk_pad, r->weights, s->chunk_pad, false);
   for (long i = 0; i < rows; i++) {
@@ -189,7 +194,7 @@ INLINE void NAME(return_weights)(const NAME(scan) * s, NAME(returns) * r, long r
 }
 
 /// The gradients that come through the state before the chunk: of C and of s.
-INLINE void NAME(return_output)(const NAME(scan) * s, NAME(returns) * r, long rows, const A *state,
+KERNEL static void NAME(return_output)(const NAME(scan) * s, NAME(returns) * r, long rows, const A *state,
                                 const A *c_turned) {
   NAME(product)(BLOCK_WHOLE, s->state, s->width, rows, state, s->width_pad, 1, r->y_turned, s->chunk_pad,
                 r->c_values, s->chunk_pad, false);
@@ -207,7 +212,7 @@ INLINE void NAME(return_output)(const NAME(scan) * s, NAME(returns) * r, long ro
 }
 
 /// The gradients that come through the state behind the chunk: of dt · x, of B and of s.
-INLINE void NAME(return_state)(const NAME(scan) * s, NAME(returns) * r, long rows, const A *above) {
+KERNEL static void NAME(return_state)(const NAME(scan) * s, NAME(returns) * r, long rows, const A *above) {
   NAME(product)(BLOCK_WHOLE, rows, s->state, s->width, s->b, s->state_pad, 1, above, s->width_pad,
                 r->through, s->width_pad, false);
   for (long i = 0; i < rows; i++) {
@@ -230,7 +235,7 @@ INLINE void NAME(return_state)(const NAME(scan) * s, NAME(returns) * r, long row
 }
 
 /// From the gradients of y and dt · x, those of x, dt, and the head's own numbers.
-INLINE void NAME(return_head)(const NAME(scan) * s, NAME(returns) * r,
+KERNEL static void NAME(return_head)(const NAME(scan) * s, NAME(returns) * r,
                               const state_space_gradients *g, long row, long rows, long head) {
   const state_space *p = s->layer;
   A rate = -MATH(exp)(((const A *)p->decay)[head]), skip = ((const A *)p->skip)[head];
@@ -269,7 +274,7 @@ INLINE void NAME(return_head)(const NAME(scan) * s, NAME(returns) * r,
 }
 
 /// The gradients of B and C, when all heads of the chunk have been there.
-INLINE void NAME(return_shared)(const NAME(scan) * s, NAME(returns) * r,
+KERNEL static void NAME(return_shared)(const NAME(scan) * s, NAME(returns) * r,
                                 const state_space_gradients *g, long row, long rows) {
   NAME(turn)(r->b_turned, s->chunk_pad, s->state, rows, r->b, s->state_pad);
   NAME(turn)(r->c_turned, s->chunk_pad, s->state, rows, r->c, s->state_pad);
@@ -291,12 +296,18 @@ INLINE void NAME(return_shared)(const NAME(scan) * s, NAME(returns) * r,
   }
 }
 
-/// One chunk's gradients.
-///
-/// `before` holds the states before it, null where there are none; `is_last` tells that nothing comes
-/// back to those behind it.
-INLINE void NAME(return_chunk)(NAME(scan) * s, NAME(returns) * r, const state_space_gradients *g,
-                               long row, long rows, const A *before, bool is_last) {
+/// A call that goes backwards.
+typedef struct {
+  NAME(scan) scan;
+  NAME(returns) returns;
+  const state_space_gradients *gradients;
+} NAME(way_back);
+
+/// One chunk's gradients; see `walk_back`.
+static void NAME(return_chunk)(NAME(way_back) * way, long row, long rows, const A *before, bool is_last) {
+  NAME(scan) *s = &way->scan;
+  NAME(returns) *r = &way->returns;
+  const state_space_gradients *g = way->gradients;
   long size = s->state * s->width_pad;
   NAME(load_shared)(s, row, rows);
   NAME(score)(s, rows);
@@ -322,12 +333,11 @@ INLINE void NAME(return_chunk)(NAME(scan) * s, NAME(returns) * r, const state_sp
     if (before) {
       const A *from = before + h * size;
       NAME(return_output)(s, r, rows, from, c_turned);
-      if (!is_last) r->sums[rows - 1] += s->into[rows - 1] * NAME(dot)(from, state, size);
+      if (!is_last) r->sums[rows - 1] += NAME(decay_states)(from, state, size, s->into[rows - 1]);
     }
     NAME(return_head)(s, r, g, row, rows, head);
     if (before) {
-      if (!is_last) NAME(scale)(state, size, s->into[rows - 1]);
-      for (long i = 0; i < rows; i++) NAME(scale)(r->y + i * s->width_pad, s->width, s->into[i]);
+      NAME(scale_rows)(r->y, s->width_pad, rows, s->width, s->into);
       NAME(product)(BLOCK_WHOLE, s->state, rows, s->width, s->c, 1, s->state_pad, r->y, s->width_pad,
                     state, s->width_pad, !is_last);
     }
@@ -335,8 +345,9 @@ INLINE void NAME(return_chunk)(NAME(scan) * s, NAME(returns) * r, const state_sp
   NAME(return_shared)(s, r, g, row, rows);
 }
 
-/// Sets the states of all heads behind a chunk from those before it.
-INLINE void NAME(advance_all)(NAME(scan) * s, long row, long rows, const A *from, A *to) {
+/// Sets the states of all heads behind a chunk from those before it; see `walk_back`.
+static void NAME(advance_all)(NAME(way_back) * way, long row, long rows, const A *from, A *to) {
+  NAME(scan) *s = &way->scan;
   long size = s->state * s->width_pad;
   NAME(load)(NAME(channel)(s, row, NAME(shared_column)(s, 0)), s->layer->channels_row, rows, s->state,
              s->b, s->state_pad);
@@ -346,29 +357,10 @@ INLINE void NAME(advance_all)(NAME(scan) * s, long row, long rows, const A *from
   }
 }
 
-KERNEL static void NAME(state_space_backward)(const state_space *p, const state_space_unit *u,
+static void NAME(state_space_backward)(const state_space *p, const state_space_unit *u,
                                               const state_space_gradients *g, A *room) {
-  NAME(scan) s = NAME(prepare)(p, u, &room);
-  NAME(returns) r = NAME(prepare_returns)(&s, &room);
-  long chunks = (u->rows + s.chunk - 1) / s.chunk, stretch = chunk_stretch(chunks);
-  long size = u->heads * s.state * s.width_pad;
-  A *kept = NAME(take)(&room, stretch * size), *starts = NAME(take)(&room, size * (chunks / stretch + 1));
-  // States before the first chunk of each stretch, then those before each chunk of one stretch.
-  for (long c = 0; c + 1 < chunks && chunks > stretch; c++) {
-    const A *from = c == 0 ? 0 : c % stretch == 0 ? starts + c / stretch * size : kept;
-    A *to = (c + 1) % stretch == 0 ? starts + (c + 1) / stretch * size : kept;
-    NAME(advance_all)(&s, u->first_row + c * s.chunk, s.chunk, from, to);
-  }
-  for (long start = (chunks - 1) / stretch * stretch; start >= 0; start -= stretch) {
-    long end = start + stretch < chunks ? start + stretch : chunks;
-    if (start > 0) memcpy(kept, starts + start / stretch * size, (size_t)size * sizeof(A));
-    for (long c = start; c + 1 < end; c++)
-      NAME(advance_all)(&s, u->first_row + c * s.chunk, s.chunk, c == 0 ? 0 : kept + (c - start) * size,
-                        kept + (c - start + 1) * size);
-    for (long c = end - 1; c >= start; c--) {
-      long first = c * s.chunk, rows = u->rows - first < s.chunk ? u->rows - first : s.chunk;
-      NAME(return_chunk)(&s, &r, g, u->first_row + first, rows, c == 0 ? 0 : kept + (c - start) * size,
-                         c + 1 == chunks);
-    }
-  }
+  NAME(way_back) way = {.scan = NAME(prepare)(p, u, &room), .gradients = g};
+  way.returns = NAME(prepare_returns)(&way.scan, &room);
+  const NAME(scan) *s = &way.scan;
+  WALK_BACK(&way, u->first_row, u->rows, s->chunk, u->heads * s->state * s->width_pad, room);
 }

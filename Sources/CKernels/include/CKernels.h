@@ -7,6 +7,7 @@
 #include "activation.h"
 #include "attention.h"
 #include "convolution.h"
+#include "delta_rule.h"
 #include "elementwise.h"
 #include "gated_norm.h"
 #include "heads.h"

@@ -21,6 +21,17 @@ struct Columns {
 }
 
 extension Tape {
+  /// Where a gradient goes that covers all elements: the node's, or memory that nobody reads if none is
+  /// wanted.
+  static func place(_ x: Node) -> (target: Matrix, accumulates: Bool) {
+    x.isTracked ? x.gradientPlace() : (Matrix(x.rows, x.columns, x.numbers), false)
+  }
+
+  /// The gradient so far of columns, or memory that nobody reads if none is wanted.
+  static func sum(_ x: Columns) -> Matrix {
+    x.node.isTracked ? x.gradientSum() : Matrix(x.node.rows, x.count, x.node.numbers)
+  }
+
   /// Multiplies columns by a number, where they lie.
   func scale(_ x: Columns, by factor: Double) {
     if factor == 1 { return }

@@ -38,8 +38,8 @@ extension Tape {
     }
     backward("gated norm", y) { dy in
       let dw = weight.flatMap { $0.isTrained ? $0.gradientSum() : nil }
-      let (dx, accumulates) = x.gradientPlace()
-      let dgate = gate.gradientSum()
+      let (dx, accumulates) = Tape.place(x)
+      let dgate = Tape.sum(gate)
       let sums = Matrix(1, dw?.count ?? 1, self.numbers.accumulated)
       sums.clear()
       Sums.reduce(x.rows, into: sums) { rows, sums in

@@ -52,8 +52,8 @@ extension Tape {
     }
     backward("state space", y) { dy in
       let units = shape.units(sequences)
-      let (dx, accumulates) = channels.gradientPlace()
-      let dt = steps.gradientSum()
+      let (dx, accumulates) = Tape.place(channels)
+      let dt = Tape.sum(steps)
       // A row for each sequence: [decay; skip; step bias].
       let sums = Matrix(sequences.count, 3 * shape.heads, accumulated)
       sums.clear()
