@@ -63,11 +63,11 @@ struct CaptureInputs {
     let vocabulary = blueprint.frame.vocabulary
     let sequences = (0..<rows).map { row in range(row).map { tokens[$0] } }
     let ids = sequences.map { $0.map { Int32(clamping: $0) } }
+    let plain = Batch(ids)
+    try blueprint.check(plain)
     guard let labels else {
       if gradients { throw InputError.noLabels(file: path) }
-      let batch = Batch(ids)
-      try blueprint.check(batch)
-      return batch
+      return plain
     }
     for (index, label) in labels.enumerated()
     where label >= vocabulary || label < 0 && label != Self.masked {
@@ -76,7 +76,6 @@ struct CaptureInputs {
         vocabulary: vocabulary)
     }
     let batch = Batch(ids, aligned: (0..<rows).map { row in range(row).map { Int32(labels[$0]) } })
-    try blueprint.check(batch)
     if gradients, batch.trained == 0 { throw EngineError.nothingToLearn }
     return batch
   }
