@@ -107,7 +107,9 @@ let package = Package(
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
     .testTarget(
       name: "EngineTests",
-      dependencies: ["Engine", "Architectures", "Checkpoints", "SafeTensors", "Support"]),
+      dependencies: [
+        "Engine", "Architectures", "Checkpoints", "SafeTensors", "Support", "Weights",
+      ]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),

@@ -60,17 +60,19 @@ INLINE A NAME(slope)(activation_kind kind, A x) {
 
 KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long gate_row, const T *up,
                                        long up_row, T *y, long y_row, long rows, long width,
-                                       double scale, double limit, double offset) {
+                                       double scale, double limit, double offset,
+                                       const A *weights) {
   A factor = (A)scale, most = (A)limit, more = (A)offset;
   for (long i = 0; i < rows; i++) {
     const T *g = gate + i * gate_row, *u = up + i * up_row;
     T *to = y + i * y_row;
+    A weight = weights ? weights[i] : 1;
 #define BODY(K)                                                                                   \
   for (long j = 0; j < width; j++) {                                                              \
     A left = LOAD(g[j]), right = LOAD(u[j]);                                                      \
     left = left > most ? most : left;                                                             \
     right = right > most ? most : right < -most ? -most : right;                                  \
-    to[j] = STORE(NAME(activate)(K, factor * left) * (right + more));                             \
+    to[j] = STORE(weight * NAME(activate)(K, factor * left) * (right + more));                            \
   }
     EACH_KIND(BODY)
 #undef BODY
@@ -80,9 +82,11 @@ KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long
 KERNEL static void NAME(gated_backward)(activation_kind kind, const T *gate, long gate_row, const T *up,
                                         long up_row, const T *dy, long dy_row, T *dgate,
                                         long dgate_row, T *dup, long dup_row, long rows, long width,
-                                        double scale, double limit, double offset, bool accumulates) {
+                                        double scale, double limit, double offset,
+                                        const A *weights, A *weight_gradient, bool accumulates) {
   A factor = (A)scale, most = (A)limit, more = (A)offset;
   for (long i = 0; i < rows; i++) {
+    A weight = weights ? weights[i] : 1, sum = 0;
     const T *g = gate + i * gate_row, *u = up + i * up_row, *above = dy + i * dy_row;
     T *to_gate = dgate + i * dgate_row, *to_up = dup + i * dup_row;
 #define BODY(K)                                                                                   \
@@ -92,23 +96,27 @@ KERNEL static void NAME(gated_backward)(activation_kind kind, const T *gate, lon
     A bounded = right > most ? most : right < -most ? -most : right;                              \
     A through = left > most ? 0 : factor;                                                         \
     A open = right > most || right < -most ? 0 : (A)1;                                            \
-    A first = d * (bounded + more) * NAME(slope)(K, factor * cut) * through;                      \
-    A second = d * NAME(activate)(K, factor * cut) * open;                                        \
+    A active = d * NAME(activate)(K, factor * cut);                                               \
+    A first = weight * d * (bounded + more) * NAME(slope)(K, factor * cut) * through;             \
+    A second = weight * active * open;                                                            \
+    sum += active * (bounded + more);                                                             \
     to_gate[j] = STORE(accumulates ? first + LOAD(to_gate[j]) : first);                           \
     to_up[j] = STORE(accumulates ? second + LOAD(to_up[j]) : second);                             \
   }
     EACH_KIND(BODY)
 #undef BODY
+    if (weight_gradient) weight_gradient[i] += sum;
   }
 }
 
 KERNEL static void NAME(activation_forward)(activation_kind kind, const T *x, long x_row, T *y,
-                                            long y_row, long rows, long width) {
+                                            long y_row, long rows, long width, const A *weights) {
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row;
     T *to = y + i * y_row;
+    A weight = weights ? weights[i] : 1;
 #define BODY(K)                                                                                   \
-  for (long j = 0; j < width; j++) to[j] = STORE(NAME(activate)(K, LOAD(from[j])));
+  for (long j = 0; j < width; j++) to[j] = STORE(weight * NAME(activate)(K, LOAD(from[j])));
     EACH_KIND(BODY)
 #undef BODY
   }
@@ -116,18 +124,59 @@ KERNEL static void NAME(activation_forward)(activation_kind kind, const T *x, lo
 
 KERNEL static void NAME(activation_backward)(activation_kind kind, const T *x, long x_row, const T *dy,
                                              long dy_row, T *dx, long dx_row, long rows, long width,
+                                             const A *weights, A *weight_gradient,
                                              bool accumulates) {
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row, *above = dy + i * dy_row;
     T *to = dx + i * dx_row;
+    A weight = weights ? weights[i] : 1, sum = 0;
 #define BODY(K)                                                                                   \
   for (long j = 0; j < width; j++) {                                                              \
-    A value = NAME(slope)(K, LOAD(from[j])) * LOAD(above[j]);                                     \
+    A input = LOAD(from[j]), d = LOAD(above[j]);                                                  \
+    A value = weight * NAME(slope)(K, input) * d;                                                 \
+    sum += d * NAME(activate)(K, input);                                                          \
     to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);                                     \
   }
     EACH_KIND(BODY)
 #undef BODY
+    if (weight_gradient) weight_gradient[i] += sum;
   }
 }
 
 #undef EACH_KIND
+
+KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row, long rows, long width,
+                                       double positive, double negative, double beta, double eps) {
+  A p = (A)positive, n = (A)negative, b = (A)beta, bound = (A)eps;
+  for (long i = 0; i < rows; i++) {
+    const T *from = x + i * x_row;
+    T *to = y + i * y_row;
+    for (long j = 0; j < width; j++) {
+      A v = LOAD(from[j]);
+      A below = n * (MATH(expm1)(v < bound ? v : bound) - v);
+      to[j] = STORE((v > 0 ? p * v * v : below) + b * v);
+    }
+  }
+}
+
+KERNEL static void NAME(xielu_backward)(const T *x, long x_row, const T *dy, long dy_row, T *dx,
+                                        long dx_row, long rows, long width, double positive,
+                                        double negative, double beta, double eps, A *sums,
+                                        bool accumulates) {
+  A p = (A)positive, n = (A)negative, b = (A)beta, bound = (A)eps;
+  for (long i = 0; i < rows; i++) {
+    const T *from = x + i * x_row, *above = dy + i * dy_row;
+    T *to = dx + i * dx_row;
+    A first = 0, second = 0;
+    for (long j = 0; j < width; j++) {
+      A v = LOAD(from[j]), d = LOAD(above[j]);
+      A e = MATH(expm1)(v < bound ? v : bound);
+      A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? e : -1)));
+      first += v > 0 ? d * v * v : 0;
+      second += v > 0 ? 0 : d * (e - v);
+      to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);
+    }
+    sums[0] += first;
+    sums[1] += second;
+  }
+}

@@ -75,6 +75,21 @@ INLINE float exp_f32(float x) {
 
 INLINE double exp_f64(double x) { return exp(x); }
 
+// Near 0 the series, whose ninth term is below the rounding; e^x - 1 would lose its digits there.
+INLINE float expm1_f32(float x) {
+  float p = 2.48015873e-5f;
+  p = p * x + 1.98412698e-4f;
+  p = p * x + 1.38888889e-3f;
+  p = p * x + 8.33333333e-3f;
+  p = p * x + 4.16666667e-2f;
+  p = p * x + 1.66666667e-1f;
+  p = p * x + 0.5f;
+  p = p * x + 1.0f;
+  return x > -0.5f && x < 0.5f ? p * x : exp_f32(x) - 1.0f;
+}
+
+INLINE double expm1_f64(double x) { return expm1(x); }
+
 INLINE float tanh_f32(float x) {
   float doubled = exp_f32(2.0f * (x > 15.0f ? 15.0f : x));
   return 1.0f - 2.0f / (doubled + 1.0f);

@@ -33,9 +33,14 @@ struct Sample {
   /// The numbers, which bfloat16 can hold: they are the same ones in every type.
   func values(seed: UInt64) -> [Double] {
     var random = Normal(seed: name.utf8.reduce(seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
-    return (0..<rows * columns).map { _ in
-      Sample.rounded(mean + deviation * random.next())
+    let count = rows * columns
+    if count < 256 {
+      return (0..<count).map { _ in Sample.rounded(mean + deviation * random.next()) }
     }
+    // Many come out of a table, because models are made over and over.
+    let table = Normal.table
+    let first = Int(random.uniform() * Double(table.count))
+    return (0..<count).map { Sample.rounded(mean + deviation * table[(first + $0) % table.count]) }
   }
 
   /// The nearest number that bfloat16 can hold.
@@ -82,6 +87,12 @@ struct Normal {
   private var spare: Double?
 
   init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+
+  /// A prime number of numbers.
+  static let table: [Double] = {
+    var random = Normal(seed: 6)
+    return (0..<99_991).map { _ in random.next() }
+  }()
 
   /// Between 0 and 1, neither of them.
   mutating func uniform() -> Double {

@@ -34,6 +34,8 @@ public struct Router: Hashable, Sendable {
   public var groups: Groups?
   /// The factor on the training loss that keeps experts evenly used.
   public var balance: Double
+  /// Whether that loss is taken for each sequence by itself rather than for all tokens at once.
+  public var balancesSequences: Bool { score == .sigmoid }
 
   public struct Groups: Hashable, Sendable {
     public var count: Int

@@ -133,6 +133,9 @@ extension Experts {
     values["moe_permute_fusion"] = .bool(true)
     values["moe_token_dispatcher_type"] = .string("alltoall")
     values["moe_router_enable_expert_bias"] = .bool(router.correction != nil)
+    if router.balancesSequences {
+      values["moe_router_load_balancing_type"] = .string("seq_aux_loss")
+    }
     if let groups = router.groups {
       values["moe_router_num_groups"] = .integer(groups.count)
       values["moe_router_group_topk"] = .integer(groups.kept)
@@ -168,7 +171,6 @@ extension Experts {
     case .sigmoid:
       values["moe_router_score_function"] = .string("sigmoid")
       values["moe_router_dtype"] = .string("fp32")
-      values["moe_router_load_balancing_type"] = .string("seq_aux_loss")
       values["moe_router_topk_scaling_factor"] = .number(router.scale)
       // Megatron-Core always normalises such scores.
       if !router.isNormalized { values["isthmus_router_normalizes"] = .bool(false) }

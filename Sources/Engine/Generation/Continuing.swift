@@ -4,12 +4,6 @@ import Blueprint
 /// it keeps in `Pass.cache` what it needs of them.
 protocol Continuing: Computed {}
 
-// Each token by itself.
-extension MLP: Continuing {}
-
-extension Residual: Continuing {}
-extension ParallelResidual: Continuing {}
-
 extension Model {
   /// Checks that every layer can go on with a sequence.
   ///

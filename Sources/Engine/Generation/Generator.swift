@@ -48,9 +48,12 @@ public struct Generator {
     guard let token = sampler.choose(try logits()) else {
       throw .noPrediction(position: tokens.count)
     }
-    tokens.append(token)
+    append(token)
     return token
   }
+
+  /// Appends a token that somebody else has chosen.
+  public mutating func append(_ token: Int32) { tokens.append(token) }
 
   /// Continues until an end is reached.
   ///
@@ -74,7 +77,9 @@ public struct Generator {
   mutating func logits() throws(EngineError) -> [Float] {
     guard isCached else { return try logits(of: Batch([tokens]), nil) }
     // At least the last token is computed, or there would be no logits.
-    if cache.count == tokens.count { cache = Cache() }
+    if cache.count == tokens.count || model.outgrowsCache(from: cache.count, to: tokens.count) {
+      cache = Cache()
+    }
     var logits: [Float] = []
     while cache.count < tokens.count {
       let end = min(tokens.count, cache.count + chunk)

@@ -2,7 +2,7 @@ import Blueprint
 import Glibc
 import Kernels
 
-extension Attention: Computed {
+extension Attention: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     let packed = tape.linear(
@@ -89,7 +89,7 @@ extension Pass {
   }
 }
 
-extension LinearMap: Computed {
+extension LinearMap: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     pass.tape.linear(x, try pass.required(place == .attention ? .attentionMap : .mlpMap))
   }

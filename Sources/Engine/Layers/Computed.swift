@@ -21,7 +21,7 @@ extension Pass {
   }
 }
 
-extension Residual: Computed {
+extension Residual: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     pass.stream = x
     return pass.tape.sum(x, try branch(x, pass), scale: scale)
@@ -40,7 +40,7 @@ extension Residual: Computed {
   }
 }
 
-extension ParallelResidual: Computed {
+extension ParallelResidual: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     pass.stream = x
     let normed = shared.map { pass.normalised(x, $0) }

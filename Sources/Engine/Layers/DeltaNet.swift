@@ -2,7 +2,7 @@ import Blueprint
 import CKernels
 import Kernels
 
-extension DeltaNet: Computed {
+extension DeltaNet: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     func required(_ part: Role.MixerPart) throws(EngineError) -> Parameter {

@@ -1,7 +1,7 @@
 import Blueprint
 import Kernels
 
-extension LatentAttention: Computed {
+extension LatentAttention: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     let turning = rotary.dimensions
@@ -20,13 +20,7 @@ extension LatentAttention: Computed {
     tape.rotate(shared, pass.rotation(rotary))
 
     let selection = try indexer?.selection(x, latent ?? x, pass)
-    let kept = try pass.keptLatents(keyLatent, shared)
-    let y: Node
-    if let kept, kept.rows > x.rows {
-      y = try absorbed(queries, kept, selection, pass)
-    } else {
-      y = try expanded(queries, keyLatent, shared, selection, pass)
-    }
+    let y = try attended(queries, pass.latents(keyLatent, shared), selection, pass)
     return tape.linear(y, try pass.required(.attentionOutput(.weight)))
   }
 
@@ -34,24 +28,32 @@ extension LatentAttention: Computed {
     Norm(width, eps: eps, "\(prefix).\(name)")
   }
 
-  /// Attention to keys and values that come out of the latents.
-  private func expanded(
-    _ queries: Heads, _ latent: Node, _ shared: Heads, _ selection: KeySelection?, _ pass: Pass
+  /// Attention to keys and values out of latents, in the way that costs less.
+  private func attended(
+    _ queries: Heads, _ latents: Latents, _ selection: KeySelection?, _ pass: Pass
   ) throws(EngineError) -> Node {
-    let up = pass.tape.linear(latent, try pass.required(.keyValueUp))
-    let both = Heads(up, count: heads, headSize: plainSize + valueSize)
+    let up = try pass.required(.keyValueUp)
+    if let kept = latents.kept, up.change == nil {
+      // Products by head, for each key: those of each query's longer way, and those of a key's way up.
+      let longer = 2 * keyValueRank - plainSize - valueSize
+      if queries.node.rows * longer < keyValueRank * (plainSize + valueSize) {
+        return absorbed(queries, kept, up.value, latents.spans, selection, pass)
+      }
+    }
+    let both = Heads(
+      pass.tape.linear(latents.node, up), count: heads, headSize: plainSize + valueSize)
     return pass.tape.attention(
-      queries: queries, keys: pass.tape.joined(both.part(0..<plainSize), shared),
-      values: both.part(plainSize..<plainSize + valueSize), AttentionRule(self),
-      AttentionSpans(pass.batch), selection: selection)
+      queries: queries, keys: pass.tape.joined(both.part(0..<plainSize), latents.shared),
+      values: both.part(plainSize..<plainSize + valueSize), AttentionRule(self), latents.spans,
+      selection: selection)
   }
 
   /// Attention to a cache of latents: (W k) · q = k · (Wᵀ q), so queries go down to the latents, all
   /// heads look at the same ones, and what they find there goes up to values.
   private func absorbed(
-    _ queries: Heads, _ kept: Matrix, _ selection: KeySelection?, _ pass: Pass
-  ) throws(EngineError) -> Node {
-    let up = try pass.required(.keyValueUp).value
+    _ queries: Heads, _ kept: Matrix, _ up: Matrix, _ spans: AttentionSpans,
+    _ selection: KeySelection?, _ pass: Pass
+  ) -> Node {
     let (rank, turning, tokens) = (keyValueRank, rotary.dimensions, queries.node.rows)
     func rows(_ head: Int, _ part: Range<Int>) -> Matrix {
       let first = head * (plainSize + valueSize)
@@ -71,7 +73,7 @@ extension LatentAttention: Computed {
       queries: Heads(Node(down, isTracked: false), count: heads, headSize: kept.columns),
       keys: Heads(cache, count: 1, headSize: kept.columns),
       values: Heads(node: cache, count: 1, headSize: rank, groupStep: 0), AttentionRule(self),
-      AttentionSpans(queries: tokens, keys: kept.rows, origin: 0), selection: selection
+      spans, selection: selection
     ).value
     let y = Matrix(tokens, heads * valueSize, kept.numbers)
     for head in 0..<heads {
@@ -84,20 +86,35 @@ extension LatentAttention: Computed {
   }
 }
 
+/// What keys and values come out of: those of a pass' tokens, or of all in a cache.
+private struct Latents {
+  /// [keys, rank].
+  var node: Node
+  /// The turned key that all heads share.
+  var shared: Heads
+  var spans: AttentionSpans
+  /// Both in one, where there is a cache of more tokens than the pass has.
+  var kept: Matrix?
+}
+
 extension Pass {
-  /// Adds the latents of this pass' tokens and their turned keys to the cache.
-  ///
-  /// - Returns: those of all tokens, [tokens so far, rank + turning]; `nil` where there is no cache.
-  fileprivate func keptLatents(_ latent: Node, _ shared: Heads) throws(EngineError) -> Matrix? {
-    guard let cache else { return nil }
-    let rank = latent.columns
-    let state = cache.state(block, "latent attention") {
-      KeptRows(rank + shared.headSize, latent.numbers)
+  /// The latents that the pass' tokens look at; theirs are added to the cache where there is one.
+  fileprivate func latents(_ latent: Node, _ shared: Heads) -> Latents {
+    guard let cache else {
+      return Latents(node: latent, shared: shared, spans: AttentionSpans(batch))
     }
+    let (rank, size) = (latent.columns, shared.headSize)
+    let state = cache.state(block, "latent attention") { KeptRows(rank + size, latent.numbers) }
     let room = state.grow(by: latent.rows)
     room.columns(0..<rank).copy(latent.value)
-    room.columns(rank..<room.columns).copy(shared.node.value.columns(shared.columns(0)))
-    return state.rows
+    room.columns(rank..<rank + size).copy(shared.node.value.columns(shared.columns(0)))
+    let kept = state.rows
+    return Latents(
+      node: Node(kept.columns(0..<rank), isTracked: false),
+      shared: Heads(
+        node: Node(kept, isTracked: false), count: 1, headSize: size, first: rank, groupStep: 0),
+      spans: AttentionSpans(queries: latent.rows, keys: kept.rows, origin: 0),
+      kept: kept.rows > latent.rows ? kept : nil)
   }
 }
 

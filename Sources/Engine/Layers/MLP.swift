@@ -2,7 +2,7 @@ import Blueprint
 import CKernels
 import Kernels
 
-extension MLP: Computed {
+extension MLP: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let isShared = pass.parameter(.fc1(.weight)) == nil
     let first = try pass.required(isShared ? .sharedFC1(.weight) : .fc1(.weight))
@@ -15,11 +15,19 @@ extension MLP: Computed {
   }
 
   private func activated(_ inner: Node, _ pass: Pass) throws(EngineError) -> Node {
+    if activation == .xIELU { return pass.tape.xielu(inner, try ownNumbers(pass)) }
     guard let kind = activation.kernel else {
       throw .unknownPiece("the activation \(activation.rawValue)", block: pass.place)
     }
     guard input.isGated else { return pass.tape.activated(inner, kind) }
     return pass.tape.gated(
       inner, kind, Tape.Gate(scale: gateScale, limit: limit, offset: offset))
+  }
+
+  private func ownNumbers(_ pass: Pass) throws(EngineError) -> XieluNumbers {
+    XieluNumbers(
+      alphaPositive: try pass.required(.activation(.alphaPositive)),
+      alphaNegative: try pass.required(.activation(.alphaNegative)),
+      beta: try pass.required(.activation(.beta)), eps: try pass.required(.activation(.epsilon)))
   }
 }

@@ -2,7 +2,7 @@ import Blueprint
 import CKernels
 import Kernels
 
-extension Mamba: Computed {
+extension Mamba: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     func role(_ part: Role.MixerPart) -> Role { .mixer(.mamba, part) }

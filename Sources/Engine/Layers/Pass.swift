@@ -18,8 +18,14 @@ public final class Pass {
   var rotations: [Rotary: Rotation] = [:]
   /// Whether the model learns, which a few families compute otherwise.
   public var isTraining = false
-  /// Losses beside the model's own, as of routers, each with its factor.
-  public internal(set) var auxiliaryLosses: [Double] = []
+  /// What routers add to the loss.
+  public var routerLosses = RouterLosses()
+  /// Losses beside the model's own, as of routers, each with its factor, by the name of who adds them.
+  public internal(set) var auxiliaryLosses: [String: Double] = [:]
+  /// The sum of those.
+  public var auxiliaryLoss: Double {
+    auxiliaryLosses.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value }
+  }
   /// What earlier tokens left behind; `nil` where a pass sees whole sequences.
   public let cache: Cache?
 

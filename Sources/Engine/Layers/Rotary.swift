@@ -33,7 +33,7 @@ extension Pass {
   /// asks for.
   func rotation(_ rotary: Rotary) -> Rotation {
     if let known = rotations[rotary] { return known }
-    let lengths = batch.sequences.map { batch.offset + $0.count }
+    let lengths = batch.lengths
     var regimes: [Rotary.Regime] = []
     for length in lengths where !regimes.contains(rotary.regime(length)) {
       regimes.append(rotary.regime(length))

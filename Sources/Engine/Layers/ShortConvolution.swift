@@ -1,7 +1,7 @@
 import Blueprint
 import Kernels
 
-extension ShortConvolution: Computed {
+extension ShortConvolution: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     func role(_ part: Role.MixerPart) -> Role { .mixer(.convolution, part) }

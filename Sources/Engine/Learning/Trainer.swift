@@ -107,7 +107,7 @@ public final class Trainer {
     let divisor = settings.averaging == .tokens ? trained : batch.trained * batches.count
     let loss = try model.loss(last, pass, divisor: divisor)
     tape.runBackward()
-    return (loss, pass.auxiliaryLosses.reduce(0, +))
+    return (loss, pass.auxiliaryLoss)
   }
 
   /// Changes all that is learned by its gradients.

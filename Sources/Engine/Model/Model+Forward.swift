@@ -52,6 +52,7 @@ extension Model {
       throw .missingParameter("the embedding", block: "the model")
     }
     var x = tape.embedding(pass.batch.tokens, table, scale: blueprint.embeddingScale ?? 1)
+    if let inputs = blueprint.layerInputs { pass.layerInputs = try inputs.computed(x, pass) }
     if let positions = surroundings.byRole[.positionEmbeddings] {
       x = tape.sum(x, tape.embedding(pass.batch.positions, positions))
     }
@@ -91,6 +92,9 @@ extension Model {
   private func outputLayer(_ pass: Pass) throws(EngineError) -> Parameter {
     guard let head else { throw .missingParameter("the output layer", block: "the model") }
     guard blueprint.normalizesHead else { return head }
+    guard head.change == nil else {
+      throw .unknownPiece("an adapter on an output layer of rows of length one", block: "the model")
+    }
     guard let cache = pass.cache else { return pass.tape.unitRows(head) }
     // It stays the same while one sequence grows.
     return cache.state(blueprint.blocks.count, "unit rows") {

@@ -32,9 +32,13 @@ extension Tape {
   }
 
   /// activation(gate) · up, where the rows of x are [gate; up].
-  func gated(_ x: Node, _ kind: activation_kind, _ gate: Gate = Gate()) -> Node {
+  ///
+  /// - Parameter weights: factors on the rows of the result, [rows, 1], of the type of sums.
+  func gated(
+    _ x: Node, _ kind: activation_kind, _ gate: Gate = Gate(), weights: Node? = nil
+  ) -> Node {
     let width = x.columns / 2
-    let y = node(x.rows, width, from: [x])
+    let y = node(x.rows, width, from: [x] + (weights.map { [$0] } ?? []))
     let type = numbers.kernel
     forward("gate", y) {
       Team.split(x.rows, grain: Sums.rows(width)) { rows in
@@ -42,43 +46,74 @@ extension Tape {
         gated_forward(
           type, kind, x.value.address(first), x.value.stride, x.value.address(first, width),
           x.value.stride, y.value.address(first), y.value.stride, rows.count, width, gate.scale,
-          gate.limit, gate.offset)
+          gate.limit, gate.offset, weights?.value.address(first))
       }
     }
     backward("gate", y) { dy in
-      let (dx, accumulates) = x.gradientPlace()
+      // Who does not want a gradient of x wants one of the weights.
+      let (dx, accumulates) =
+        x.isTracked ? x.gradientPlace() : (Matrix(x.rows, x.columns, x.numbers), false)
+      let dw = weights.flatMap { $0.isTracked ? $0.gradientSum() : nil }
       Team.split(x.rows, grain: Sums.rows(width)) { rows in
         let first = rows.lowerBound
         gated_backward(
           type, kind, x.value.address(first), x.value.stride, x.value.address(first, width),
           x.value.stride, dy.address(first), dy.stride, dx.address(first), dx.stride,
           dx.address(first, width), dx.stride, rows.count, width, gate.scale, gate.limit,
-          gate.offset, accumulates)
+          gate.offset, weights?.value.address(first), dw?.address(first), accumulates)
       }
     }
     return y
   }
 
-  /// activation(x), element by element.
-  func activated(_ x: Node, _ kind: activation_kind) -> Node {
-    let y = node(x.rows, x.columns, from: [x])
+  /// activation(gate) · up, with up some columns of another node.
+  func gated(_ gate: Node, _ kind: activation_kind, _ other: Node, columns: Range<Int>) -> Node {
+    let y = node(gate.rows, gate.columns, from: [gate, other])
     let type = numbers.kernel
+    let up = other.value.columns(columns)
+    forward("gate", y) {
+      gated_forward(
+        type, kind, gate.value.start, gate.value.stride, up.start, up.stride, y.value.start,
+        y.value.stride, gate.rows, gate.columns, 1, .infinity, 0, nil)
+    }
+    backward("gate", y) { dy in
+      let dx = gate.isTracked ? gate.gradientSum() : Matrix(y.rows, y.columns, y.numbers)
+      let dup =
+        other.isTracked
+        ? other.gradientSum().columns(columns) : Matrix(y.rows, y.columns, y.numbers)
+      gated_backward(
+        type, kind, gate.value.start, gate.value.stride, up.start, up.stride, dy.start, dy.stride,
+        dx.start, dx.stride, dup.start, dup.stride, gate.rows, gate.columns, 1, .infinity, 0, nil,
+        nil, true)
+    }
+    return y
+  }
+
+  /// activation(x), element by element.
+  ///
+  /// - Parameter weights: as of `gated`.
+  func activated(_ x: Node, _ kind: activation_kind, weights: Node? = nil) -> Node {
+    let y = node(
+      x.rows, x.columns, from: [x] + (weights.map { [$0] } ?? []), numbers: x.numbers)
+    let type = x.numbers.kernel
     forward("activation", y) {
       Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
         let first = rows.lowerBound
         activation_forward(
           type, kind, x.value.address(first), x.value.stride, y.value.address(first),
-          y.value.stride,
-          rows.count, x.columns)
+          y.value.stride, rows.count, x.columns, weights?.value.address(first))
       }
     }
     backward("activation", y) { dy in
-      let (dx, accumulates) = x.gradientPlace()
+      let (dx, accumulates) =
+        x.isTracked ? x.gradientPlace() : (Matrix(x.rows, x.columns, x.numbers), false)
+      let dw = weights.flatMap { $0.isTracked ? $0.gradientSum() : nil }
       Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
         let first = rows.lowerBound
         activation_backward(
           type, kind, x.value.address(first), x.value.stride, dy.address(first), dy.stride,
-          dx.address(first), dx.stride, rows.count, x.columns, accumulates)
+          dx.address(first), dx.stride, rows.count, x.columns, weights?.value.address(first),
+          dw?.address(first), accumulates)
       }
     }
     return y

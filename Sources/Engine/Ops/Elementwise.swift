@@ -30,7 +30,7 @@ extension Tape {
   /// factor · x.
   public func scaled(_ x: Node, by factor: Double) -> Node {
     if factor == 1 { return x }
-    let result = node(x.rows, x.columns, from: [x])
+    let result = node(x.rows, x.columns, from: [x], numbers: x.numbers)
     forward("scale", result) { Sums.add(factor, x.value, to: result.value, share: 0) }
     backward("scale", result) { gradient in
       let (target, accumulates) = x.gradientPlace()

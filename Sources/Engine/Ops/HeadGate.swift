@@ -23,7 +23,7 @@ extension Tape {
         gated_forward(
           type, ACTIVATION_SIGMOID, gates.node.value.address(row, gate), gates.node.value.stride,
           x.value.address(row, column), x.value.stride, y.value.address(row, column),
-          y.value.stride, rows.count, width, 1, .infinity, 0)
+          y.value.stride, rows.count, width, 1, .infinity, 0, nil)
       }
     }
     backward("head gate", y) { dy in
@@ -38,7 +38,7 @@ extension Tape {
           type, ACTIVATION_SIGMOID, gates.node.value.address(row, gate), gates.node.value.stride,
           x.value.address(row, column), x.value.stride, dy.address(row, column), dy.stride,
           ofGates.address(row, gate), ofGates.stride, dx.address(row, column), dx.stride,
-          rows.count, width, 1, .infinity, 0, true)
+          rows.count, width, 1, .infinity, 0, nil, nil, true)
       }
     }
     return y

@@ -118,6 +118,8 @@ public final class Tape {
         self.steps = []
         self.place = place
         let inside = Node(input.value, isTracked: input.isTracked)
+        // What has come already comes first, so that sums are the same as without recomputing.
+        if let gathered = input.takeGradient() { inside.add(gathered) }
         // What could be computed once can be computed again.
         if let again = try? body(inside) {
           again.add(gradient)

@@ -1,0 +1,72 @@
+import Engine
+import Kernels
+import Testing
+
+@testable import Engine
+
+/// With a cache and without, a model continues a text alike.
+@Suite struct GeneratorTests {
+  /// Token by token and in float64: the logits are the same but for the rounding of other sums.
+  @Test(arguments: ModelCase.all) func cacheAndNoCacheGiveTheSameLogits(_ test: ModelCase) throws {
+    let model = try test.model(.float64)
+    let prompt = try test.batch([23]).tokens
+    // A prompt that goes through in pieces, which windows and states have to bridge.
+    var cached = try Generator(model, prompt, chunk: 5)
+    var plain = try Generator(model, prompt, isCached: false)
+    for _ in 0..<20 {
+      let (ours, theirs) = (try cached.logits(), try plain.logits())
+      let (left, right) = (
+        Matrix(ours.map(Double.init), .float64), Matrix(theirs.map(Double.init), .float64)
+      )
+      #expect(left.distance(to: right) < 1e-6, "behind \(cached.tokens.count) tokens")
+      let token = try plain.next()
+      cached.append(token)
+    }
+  }
+
+  /// In the numbers that users have, chosen by chance as well.
+  @Test(arguments: ModelCase.all) func cacheAndNoCacheGiveTheSameTokens(_ test: ModelCase) throws {
+    let model = try test.model(.float32)
+    let prompt = try test.batch([17]).tokens
+    for sampling in [Sampling.greedy, try Sampling(temperature: 0.8, topK: 20, topP: 0.9, seed: 5)]
+    {
+      var cached = try Generator(model, prompt, sampling, chunk: 7)
+      var plain = try Generator(model, prompt, sampling, isCached: false)
+      #expect(try cached.run(limit: 24) == .limit)
+      #expect(try plain.run(limit: 24) == .limit)
+      #expect(cached.tokens == plain.tokens)
+      #expect(cached.tokens.count == prompt.count + 24 && cached.tokens.starts(with: prompt))
+    }
+  }
+
+  @Test func stopsAndTheTakerEndTheText() throws {
+    let model = try ModelCase(name: "llama_tied_32").model(.float32)
+    var free = try Generator(model, [1, 2, 3])
+    #expect(try free.run(limit: 6) == .limit)
+    let stop = free.tokens[5]
+    var stopped = try Generator(model, [1, 2, 3])
+    var taken: [Int32] = []
+    let end = try stopped.run(limit: 6, stops: [stop]) { token in
+      taken.append(token)
+      return true
+    }
+    #expect(end == .stop(stop))
+    // The stop may have come before, too.
+    #expect(taken.last == stop && taken == Array(free.tokens.dropFirst(3).prefix(taken.count)))
+    var ended = try Generator(model, [1, 2, 3])
+    #expect(try ended.run(limit: 6) { _ in false } == .ended)
+    #expect(ended.tokens.count == 4)
+  }
+
+  @Test func promptsThatDoNotFitAreRefused() throws {
+    let model = try ModelCase(name: "llama_tied_32").model(.float32)
+    #expect(throws: EngineError.emptyBatch) { try Generator(model, []) }
+    let vocabulary = model.blueprint.frame.vocabulary
+    #expect(
+      throws: EngineError.tokenOutOfRange(token: vocabulary, index: 1, vocabulary: vocabulary)
+    ) {
+      var generator = try Generator(model, [1, Int32(vocabulary)])
+      _ = try generator.next()
+    }
+  }
+}
