@@ -64,14 +64,15 @@ public final class HDF5Writer {
   ///
   /// - Throws: `HDF5Error.cannotPublish`, `.cannotWrite`.
   public func finish() throws(HDF5Error) {
-    guard let open = file else { return }
-    guard H5Fflush(open.id, H5F_SCOPE_GLOBAL) >= 0 else {
+    guard let id = file?.id else { return }
+    guard H5Fflush(id, H5F_SCOPE_GLOBAL) >= 0 else {
       let reason = Handle.reason
       discard()
       throw .cannotWrite(file: path, dataset: "/", reason: reason)
     }
     file = nil
     do throws(FileError) {
+      try Folder.flush(file: staged)
       try Folder.publish(staged, as: path)
     } catch {
       unlink(staged)
