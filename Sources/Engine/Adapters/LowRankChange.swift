@@ -118,15 +118,19 @@ public final class LowRankChange {
       let target = pair.outputs.gradientSum().rows(pair.outputRows(expert))
       for span in pair.spans {
         let part = target.rows(span.first..<span.first + span.packed.count)
-        Sums.add(1, gradient.rows(span.packed).columns(columns), to: part)
+        add(gradient.rows(span.packed).columns(columns), to: part)
       }
     }
   }
 
   private func addToInputs(_ gradient: Matrix, _ expert: Int) {
     for (pair, rows) in zip(pairs, columns) where pair.inputs.isTrained {
-      Sums.add(1, gradient.rows(rows), to: pair.inputs.gradientSum().rows(pair.inputRows(expert)))
+      add(gradient.rows(rows), to: pair.inputs.gradientSum().rows(pair.inputRows(expert)))
     }
+  }
+
+  private func add(_ gradient: Matrix, to sum: Matrix) {
+    Sums.add(1, gradient.numbers == sum.numbers ? gradient : gradient.copied(as: sum.numbers), to: sum)
   }
 }
 
