@@ -20,5 +20,5 @@ import Console
         0 done, 1 could not be done, 2 wrong usage, 130 interrupted
       """,
     version: "0.1.0",
-    subcommands: [GenerateCommand.self, CaptureCommand.self])
+    subcommands: [GenerateCommand.self, CaptureCommand.self, MeasureCommand.self])
 }

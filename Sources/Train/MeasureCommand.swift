@@ -1,0 +1,184 @@
+import ArgumentParser
+import Blueprint
+import Console
+import Engine
+import Glibc
+import JSON
+import Kernels
+import Weights
+
+/// `train measure`: the time and memory of training steps on random tokens, as one JSON line.
+///
+/// Not listed in the help: `scripts/bench train` runs it beside other programs.
+struct MeasureCommand: ParsableCommand, ReportsJSON {
+  static let configuration = CommandConfiguration(
+    commandName: "measure",
+    abstract: "Measures training steps on random tokens; prints one JSON line.",
+    discussion: """
+      Updates all weights, or with --lora the factors of adapters on all linear layers. The share of \
+      the matrix peak counts 6 operations for each parameter that is multiplied by and each token (with \
+      --lora 4) and those of causal attention, against the best of products of 2048 x 2048 matrices in \
+      the same type, in the same run.
+      """,
+    shouldDisplay: false)
+
+  struct Work: ParsableArguments {
+    @Option(help: ArgumentHelp("The rank of adapters. (default: none)", valueName: "r"))
+    var lora = 0
+
+    @Flag(help: "With --lora: learn the lengths of rows too (DoRA).")
+    var dora = false
+
+    @Option(help: ArgumentHelp("Sequences in a batch.", valueName: "n"))
+    var batch = 2
+
+    @Option(help: ArgumentHelp("Tokens of each sequence.", valueName: "n"))
+    var seq = 512
+
+    @Option(name: .customLong("micro-batches"), help: "Batches whose gradients add up to one step.")
+    var microBatches = 1
+
+    @Option(help: ArgumentHelp("Steps; the first does not count.", valueName: "n"))
+    var steps = 6
+
+    @Flag(help: "Compute each block again on the way back.")
+    var recompute = false
+
+    @Option(help: "The type of matrices and activations.")
+    var dtype: ComputeType = .bfloat16
+
+    func validate() throws {
+      guard lora >= 0, batch > 0, seq > 1, microBatches > 0, steps > 1 else {
+        throw ValidationError("--batch must be 1 or more, --seq and --steps 2 or more.")
+      }
+    }
+  }
+
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Work") var work: Work
+  @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+  var wantsJSON: Bool { true }
+
+  func run() throws {
+    compute.apply()
+    let weights = try model.weights()
+    try RunningModel().stopping { running in
+      let model = try running.load(
+        weights, work.dtype.numbers, isTrained: work.lora == 0, showsProgress: false)
+      model.recomputes = work.recompute
+      if work.lora > 0 {
+        try model.attach(
+          model.adapterPlaces().map {
+            PlannedPair($0, rank: work.lora, scale: 2, hasMagnitude: work.dora)
+          })
+      }
+      let trainer = Trainer(model, Schedule(.constant, rate: 1e-4, length: work.steps))
+      let batches = batches(model.blueprint.frame.vocabulary)
+      let peak = matrixPeak()
+      var seconds: [Double] = []
+      var reports: [Trainer.Report] = []
+      for _ in 0..<work.steps {
+        try running.check()
+        let start = now()
+        reports.append(try trainer.step(batches))
+        seconds.append(now() - start)
+      }
+      report(model, trainer, seconds, reports, peak)
+    }
+  }
+
+  /// The same random tokens for all steps, each to be predicted from those before it.
+  private func batches(_ vocabulary: Int) -> [Batch] {
+    let count = work.microBatches * work.batch * work.seq
+    let random = Matrix(1, count, .float64)
+    RandomStream(seed: 0, "tokens").fill(random, .uniform(from: 0, to: Double(vocabulary)))
+    let tokens = random.values.map { Int32(min(Double(vocabulary - 1), $0)) }
+    return (0..<work.microBatches).map { index in
+      let sequences = (0..<work.batch).map { row in
+        Array(
+          tokens[(index * work.batch + row) * work.seq..<(index * work.batch + row + 1) * work.seq])
+      }
+      return Batch(sequences, aligned: sequences)
+    }
+  }
+
+  /// Operations in a second of the best of some large products.
+  private func matrixPeak() -> Double {
+    let size = 2048
+    func random(_ name: String) -> Matrix {
+      let matrix = Matrix(size, size, work.dtype.numbers)
+      RandomStream(seed: 0, name).fill(matrix, .normal(deviation: 1))
+      return matrix
+    }
+    let (left, right) = (random("left"), random("right"))
+    let result = Matrix(size, size, work.dtype.numbers)
+    let times = (0..<20).map { _ in
+      let start = now()
+      Product.multiply(left, by: right, rightTransposed: true, into: result)
+      return now() - start
+    }
+    return 2 * Double(size * size * size) / (times.min() ?? .infinity)
+  }
+
+  private func report(
+    _ model: Model, _ trainer: Trainer, _ seconds: [Double], _ reports: [Trainer.Report],
+    _ peak: Double
+  ) {
+    let counted = seconds.dropFirst().sorted()
+    let middle = (counted[counted.count / 2] + counted[(counted.count - 1) / 2]) / 2
+    let tokens = Double(reports[0].tokens)
+    let operations = model.blueprint.operations(
+      sequences: work.microBatches * work.batch, length: work.seq, trainsWeights: work.lora == 0)
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    func rounded(_ value: Double, _ digits: Double) -> JSON {
+      .number((value * digits).rounded() / digits)
+    }
+    let line = JSONObject([
+      "mode": .string(work.dtype.rawValue), "lora": .integer(work.lora),
+      "recompute": .bool(work.recompute), "threads": .integer(Team.size),
+      "tokens_per_s": rounded(tokens / middle, 100), "step_s": rounded(middle, 1000),
+      "peak_gb": rounded(Double(usage.ru_maxrss) / 1e6, 1000),
+      "engine_gb": rounded(Double(reports.map(\.peakBytes).max() ?? 0) / 1e9, 1000),
+      "matrix_gflops": rounded(peak / 1e9, 1),
+      "share": rounded(operations / middle / peak, 1000),
+      "learned": .integer(trainer.optimiser.states.reduce(0) { $0 + $1.target.value.count }),
+      "losses": .array(reports.map { rounded($0.loss, 10000) }),
+    ])
+    Report.print(JSON.object(line).serialized())
+  }
+
+  private func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
+
+extension Blueprint {
+  /// The operations of a training step as they are usually counted: for each token and each parameter that
+  /// it is multiplied by, two there, two for the gradient that goes on and two for the weight's
+  /// own; for attention the products of queries and keys, and of scores and values, that a causal mask
+  /// leaves, once there and twice on the way back.
+  ///
+  /// - Parameter trainsWeights: whether the weights' gradients count.
+  func operations(sequences: Int, length: Int, trainsWeights: Bool) -> Double {
+    // Rows that are looked up and not multiplied by; a tied embedding is the output layer as well.
+    let tables = learnedSlots.filter { slot in
+      switch slot.role {
+      case .wordEmbeddings: !frame.isTied
+      case .positionEmbeddings, .layerInput(.table): true
+      default: false
+      }
+    }
+    let matrices = activeParameters - tables.reduce(0) { $0 + $1.shape.count }
+    let attention = blocks.flatMap(\.leaves).reduce(0) { sum, layer in
+      guard let layer = layer as? Attention else { return sum }
+      return sum + 2 * layer.heads * layer.headSize
+    }
+    let tokens = Double(sequences * length)
+    return (trainsWeights ? 6 : 4) * Double(matrices) * tokens
+      + 3 * Double(attention) * Double(length) * tokens
+  }
+}
