@@ -14,6 +14,16 @@ KERNEL static void NAME(axpby)(double a, const T *x, long x_row, double b, T *y,
   }
 }
 
+KERNEL static void NAME(add_scaled)(const T *x, long x_row, double b, const T *z, long z_row, T *y,
+                                    long y_row, long rows, long width) {
+  A factor = (A)b;
+  for (long i = 0; i < rows; i++) {
+    const T *left = x + i * x_row, *right = z + i * z_row;
+    T *to = y + i * y_row;
+    for (long j = 0; j < width; j++) to[j] = STORE(LOAD(left[j]) + factor * LOAD(right[j]));
+  }
+}
+
 KERNEL static void NAME(multiply)(const T *x, long x_row, const T *z, long z_row, T *y, long y_row,
                                   long rows, long width, bool accumulates) {
   for (long i = 0; i < rows; i++) {
