@@ -16,6 +16,9 @@ struct AttentionRule {
   var sparsity: BlockSparsity?
   /// For each head what a score loses for each position between query and key (ALiBi); empty: nothing.
   var slopes: [Double] = []
+  /// Whether that is instead what it gains for each position before the key, rounded to bfloat16 like the
+  /// slope, times this factor; 0: no.
+  var roundedBiasFactor = 0.0
 
   init(scale: Double) { self.scale = scale }
 
@@ -26,7 +29,9 @@ struct AttentionRule {
     chunk = attention.chunk
     sparsity = attention.sparsity
     if let alibi = attention.alibi {
-      slopes = alibi.slopes(attention.heads).map { alibi.isScaled ? scale * $0 : $0 }
+      let factor = alibi.isScaled ? scale : 1
+      slopes = alibi.slopes(attention.heads).map { alibi.isRounded ? $0 : factor * $0 }
+      roundedBiasFactor = alibi.isRounded ? factor : 0
     }
   }
 
