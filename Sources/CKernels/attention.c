@@ -1,9 +1,23 @@
 #include "attention.h"
 
-#include <stdlib.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "loops.h"
 #include "team.h"
+
+// The rows of a tile, of a block of queries, of those whose scores exist at once when gradients come back,
+// and of a block of keys.
+// Vectors are arguments of inlined functions only, so that no convention for passing them matters.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+enum { TILE = 6, QUERIES = 96, STRIP = 24, KEYS = 192 };
+
+#define PADDED(count, step) (((count) + (step) - 1) / (step) * (step))
+#define SINGLE_f32 1
+#define SINGLE_f64 0
+#define LOG2_E 1.4426950408889634
 
 INLINE long head_column(const head_place *place, long head) {
   return place->first + head / place->per_group * place->group_step +
@@ -30,33 +44,117 @@ INLINE bool sees(const attention *job, const attention_span *span, long head, lo
   return (uint32_t)job->selection[row * job->selection_row + key / 32] >> (key % 32) & 1;
 }
 
+INLINE bool is_plain(const attention *job) {
+  return !job->cap && !job->slopes && !job->sparse_size && !job->selection;
+}
+
 typedef struct {
   const attention *job;
   const head_place *output, *queries, *keys, *values;
   void *sinks;
+  /// Memory for each thread.
+  char *room;
+  size_t room_bytes;
+  /// Into how many parts the blocks of queries of a group are divided.
+  long parts;
+  /// The next unit of work that nobody has taken: which thread takes it changes no result.
   long next;
 } attention_work;
 
+// How bfloat16 lie when those of two vectors are paired.
+static const uint16_t pair_order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+
 #define LOOPS "attention_loops.h"
+
+// Tiles of 6 · 1 vectors fit the registers of most processors, of 6 · 4 those of AVX-512.
+#define PER_UNIT 1
+#define VARIANT any
+#define MOST_VECTORS 1
 #include "each_number.h"
+#undef NAME
+#undef VARIANT
 
-static void forward_part(void *context, int thread, int threads) {
-  attention_work *work = context;
-  DISPATCH(attention_forward, work->job->type, work);
+#if defined(__x86_64__)
+#define VARIANT v3
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
+#include "each_number.h"
+#pragma clang attribute pop
+#undef NAME
+#undef VARIANT
+#undef MOST_VECTORS
+
+#define MOST_VECTORS 4
+#define VARIANT v4
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"), min_vector_width(512))), \
+                             apply_to = function)
+#include "each_number.h"
+#pragma clang attribute pop
+#undef NAME
+#undef VARIANT
+#undef PER_UNIT
+
+#define PER_UNIT 2
+#define VARIANT dots
+#pragma clang attribute push(                                                            \
+    __attribute__((target("arch=x86-64-v4,avx512bf16"), min_vector_width(512))), \
+    apply_to = function)
+#define SUFFIX bf16
+#define ACCUMULATED f32
+#define T uint16_t
+#define A float
+#define LOAD(x) widen_bf16(x)
+#define STORE(x) narrow_bf16(x)
+#include LOOPS
+#pragma clang attribute pop
+#endif
+
+// MARK: Choosing
+
+typedef struct {
+  size_t (*bytes)(const attention *job, bool is_backward);
+  void (*forward)(attention_work *work, int thread);
+  void (*backward)(attention_work *work, int thread);
+} variant;
+
+#define ENTRIES(name) {attention_bytes_##name, forward_part_##name, backward_part_##name}
+#define VARIANTS(name) {ENTRIES(name##_f32), ENTRIES(name##_bf16), ENTRIES(name##_f64)}
+
+static const variant *chosen(number_type type) {
+  static const variant any[3] = VARIANTS(any);
+#if defined(__x86_64__)
+  static const variant v3[3] = VARIANTS(v3), v4[3] = VARIANTS(v4), dots = ENTRIES(dots_bf16);
+  if (type == NUMBER_BFLOAT16 && __builtin_cpu_supports("avx512bf16")) return &dots;
+  if (__builtin_cpu_supports("x86-64-v4")) return &v4[type];
+  if (__builtin_cpu_supports("x86-64-v3")) return &v3[type];
+#endif
+  return &any[type];
 }
 
-void attention_forward(const attention *job) {
-  attention_work work = {.job = job};
-  team_run(forward_part, &work);
+size_t attention_room(const attention *job, bool is_backward) {
+  return chosen(job->type)->bytes(job, is_backward);
 }
 
-static void backward_part(void *context, int thread, int threads) {
+static void run_forward(void *context, int thread, int threads) {
   attention_work *work = context;
-  DISPATCH(attention_backward, work->job->type, work);
+  chosen(work->job->type)->forward(work, thread);
+}
+
+static void run_backward(void *context, int thread, int threads) {
+  attention_work *work = context;
+  chosen(work->job->type)->backward(work, thread);
+}
+
+void attention_forward(const attention *job, void *room) {
+  long units = job->span_count * job->groups, threads = team_size();
+  attention_work work = {.job = job, .room = room, .room_bytes = attention_room(job, false)};
+  // Groups that do not come out even are divided.
+  work.parts = units % threads == 0 || units > 8 * threads ? 1 : threads;
+  team_run(run_forward, &work);
 }
 
 void attention_backward(const attention *job, const head_place *output, const head_place *queries,
-                        const head_place *keys, const head_place *values, void *sinks) {
-  attention_work work = {job, output, queries, keys, values, sinks, 0};
-  team_run(backward_part, &work);
+                        const head_place *keys, const head_place *values, void *sinks, void *room) {
+  attention_work work = {job, output, queries, keys, values, sinks, room, attention_room(job, true), 1, 0};
+  team_run(run_backward, &work);
 }

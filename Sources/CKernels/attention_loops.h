@@ -1,127 +1,248 @@
-// Loops of attention.c over T and A; see attention.h.
+// Attention in blocks over T, A and U; see attention.h, and attention_tiles.h for the layouts.
+//
+// A block is QUERIES rows of one head by KEYS rows of its group. Scores exist for one block and thread at a
+// time; a running maximum and sum make the softmax (arXiv 2205.14135), and the gradients compute them
+// again. What a tile of rows cannot see is left out tile by tile.
+
+#include "attention_tiles.h"
+
+/// What one thread works in.
+typedef struct {
+  /// Of a whole sequence's keys: turned keys and values, paired keys or values.
+  U *keys_turned, *values_turned, *paired;
+  /// Of one block of queries, or of all of a head: rows and pairs of queries and of the gradient above.
+  U *queries, *above, *queries_paired, *above_paired;
+  A *scores, *products, *slopes;
+  U *weights, *changes, *change_rows;
+  A *sums, *most, *total, *delta;
+  A *of_queries, *of_keys, *of_values;
+} NAME(room);
+
+typedef struct {
+  long key_units, value_units, key_width, value_width;
+  NAME(room) room;
+  size_t bytes;
+} NAME(plan);
+
+INLINE void *NAME(take)(char *base, size_t *used, size_t count, size_t size) {
+  void *start = base + *used;
+  // Not a multiple of a page, or rows of different parts would meet in the same sets of the cache.
+  *used += PADDED(count * size, 64) + 192;
+  return start;
+}
+
+static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_backward) {
+  const attention_span *spans = (const attention_span *)job->spans;
+  long keys = 0, queries = 0;
+  for (long i = 0; i < job->span_count; i++) {
+    keys = spans[i].keys > keys ? spans[i].keys : keys;
+    queries = spans[i].queries > queries ? spans[i].queries : queries;
+  }
+  keys = PADDED(keys, KEYS);
+  queries = PADDED(queries, QUERIES);
+  NAME(plan) plan = {.key_units = UNITS(job->key_size), .value_units = UNITS(job->value_size),
+                     .key_width = PADDED(job->key_size, LANES),
+                     .value_width = PADDED(job->value_size, LANES)};
+  NAME(room) *room = &plan.room;
+#define TAKE(what, count, type) room->what = NAME(take)(base, &plan.bytes, count, sizeof(type))
+  TAKE(keys_turned, keys * plan.key_units, U);
+  TAKE(weights, QUERIES * KEYS, U);
+  if (is_backward) {
+    TAKE(values_turned, keys * plan.value_units, U);
+    TAKE(paired, UNITS(keys) * plan.key_width, U);
+    TAKE(queries, queries * plan.key_units, U);
+    TAKE(above, queries * plan.value_units, U);
+    TAKE(queries_paired, UNITS(queries) * plan.key_width, U);
+    TAKE(above_paired, UNITS(queries) * plan.value_width, U);
+    TAKE(scores, STRIP * KEYS, A);
+    TAKE(products, STRIP * KEYS, A);
+    TAKE(slopes, STRIP * KEYS, A);
+    TAKE(changes, QUERIES * KEYS, U);
+    room->change_rows = room->changes;
+    if (PER_UNIT > 1) TAKE(change_rows, QUERIES * KEYS, U);
+    TAKE(delta, queries, A);
+    TAKE(total, queries, A);
+    TAKE(of_queries, queries * plan.key_width, A);
+    TAKE(of_keys, keys * plan.key_width, A);
+    TAKE(of_values, keys * plan.value_width, A);
+  } else {
+    TAKE(paired, UNITS(keys) * plan.value_width, U);
+    TAKE(queries, QUERIES * plan.key_units, U);
+    TAKE(scores, QUERIES * KEYS, A);
+    TAKE(sums, QUERIES * plan.value_width, A);
+    TAKE(most, QUERIES, A);
+    TAKE(total, QUERIES, A);
+  }
+#undef TAKE
+  return plan;
+}
+
+static size_t NAME(attention_bytes)(const attention *job, bool is_backward) {
+  return PADDED(NAME(make_plan)(job, 0, is_backward).bytes, 4096);
+}
 
 INLINE T *NAME(head_row)(const head_place *place, long row, long head) {
   return (T *)place->start + row * place->row + head_column(place, head);
 }
 
-INLINE A NAME(dot)(const T *x, const T *y, long count) {
-  A sum = 0;
-  for (long i = 0; i < count; i++) sum += LOAD(x[i]) * LOAD(y[i]);
-  return sum;
-}
+// MARK: Scores
 
-/// The scores of a row of queries, and for each the derivative by scale · q·k.
-INLINE void NAME(scores)(const attention *job, const attention_span *span, long head, long i, A *score,
-                         A *slope) {
-  long index = span->keys - span->queries + i, first = first_seen(job, span, index);
-  const T *q = NAME(head_row)(&job->queries, span->query + i, head);
-  const double *slopes = job->slopes;
-  long group = head / (job->heads / job->groups);
-  for (long j = first; j <= index; j++) {
-    slope[j] = 1;
-    score[j] = -INFINITY;
-    if (!sees(job, span, head, span->query + i, index, j)) continue;
-    A s = (A)job->scale *
-          NAME(dot)(q, NAME(head_row)(&job->keys, span->key + j, group), job->key_size);
-    if (job->cap) {
-      A t = MATH(tanh)(s / (A)job->cap);
-      s = (A)job->cap * t;
-      slope[j] = 1 - t * t;
+/// Scores that are more than scaled products: cap, bias, and -∞ where a query does not see a key between
+/// its first and its own. `slope` receives the derivative by the scaled product (null where not wanted).
+static void NAME(finish_scores)(const attention *job, const attention_span *span, long head, long row,
+                                long index, long first_key, long from, long to, A *score, A *slope) {
+  A scale = (A)job->scale, cap = (A)job->cap;
+  if (cap) {
+    for (long j = from; j < to; j++) {
+      A t = MATH(tanh)(score[j] * scale / cap);
+      score[j] = cap * t;
+      if (slope) slope[j] = 1 - t * t;
     }
-    score[j] = s - (slopes ? (A)slopes[head] * (A)(index - j) : 0);
+  } else {
+    for (long j = from; j < to; j++) {
+      score[j] *= scale;
+      if (slope) slope[j] = 1;
+    }
   }
+  if (job->slopes) {
+    A fall = (A)((const double *)job->slopes)[head];
+    for (long j = from; j < to; j++) score[j] -= fall * (A)(index - first_key - j);
+  }
+  if (job->sparse_size || job->selection)
+    for (long j = from; j < to; j++)
+      if (!sees(job, span, head, row, index, first_key + j)) score[j] = -INFINITY;
 }
 
-static void NAME(attention_forward)(attention_work *work) {
-  const attention *job = work->job;
-  const attention_span *spans = (const attention_span *)job->spans;
+/// Sets the scores of columns first ..< last that are not in from ..< to to -∞.
+INLINE void NAME(mask)(A *score, long first, long last, long from, long to) {
+  for (long j = first; j < from && j < last; j++) score[j] = -INFINITY;
+  for (long j = to > first ? to : first; j < last; j++) score[j] = -INFINITY;
+}
+
+/// The same with zeros.
+INLINE void NAME(blank)(A *score, long first, long last, long from, long to) {
+  for (long j = first; j < from && j < last; j++) score[j] = 0;
+  for (long j = to > first ? to : first; j < last; j++) score[j] = 0;
+}
+
+// MARK: Forward
+
+/// Takes a row of scores, columns first ..< last, into the running maximum and sum; its weights relative to
+/// the maximum become a left side's row.
+INLINE void NAME(soften)(const A *score, long first, long last, A scale, A *most, A *total, A *sums,
+                         long width, U *weights) {
+  NAME(vector) top = *(const NAME(vector) *)(score + first);
+  for (long j = first + LANES; j < last; j += LANES)
+    top = NAME(larger)(top, *(const NAME(vector) *)(score + j));
+  A highest = NAME(most_of)(top) * scale;
+  if (highest > *most) {
+    A factor = MATH(exp)(*most - highest);
+    *total *= factor;
+    for (long c = 0; c < width; c += LANES) *(NAME(vector) *)(sums + c) *= factor;
+    *most = highest;
+  }
+  // A row that sees nothing yet has weights of zero.
+  A shift = *most == -INFINITY ? 0 : *most * (A)LOG2_E;
+  scale *= (A)LOG2_E;
+  NAME(vector) sum = {};
+  for (long j = first; j < last; j += 2 * LANES) {
+    NAME(vector) low = NAME(power)(*(const NAME(vector) *)(score + j) * scale - shift);
+    NAME(vector) high = NAME(power)(*(const NAME(vector) *)(score + j + LANES) * scale - shift);
+    sum += low + high;
+#if PER_UNIT == 2
+    _mm512_store_si512(weights + j / 2, ROUNDED(low, high));
+#else
+    *(NAME(vector) *)(weights + j) = low;
+    *(NAME(vector) *)(weights + j + LANES) = high;
+#endif
+  }
+  *total += NAME(sum_of)(sum);
+}
+
+/// One block of `count` queries of a head, from row `start` of the span on.
+static void NAME(forward_block)(const attention *job, const attention_span *span, long head, long start,
+                                long count, const NAME(plan) *plan) {
+  const NAME(room) *room = &plan->room;
   const A *sinks = job->sinks;
-  for (;;) {
-    long unit = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
-    if (unit >= job->span_count * job->heads) return;
-    const attention_span *span = &spans[unit / job->heads];
-    long head = unit % job->heads, group = head / (job->heads / job->groups);
-    A *score = malloc((2 * (size_t)span->keys + job->value_size) * sizeof(A));
-    A *slope = score + span->keys, *sum = slope + span->keys;
-    for (long i = 0; i < span->queries; i++) {
-      long index = span->keys - span->queries + i, first = first_seen(job, span, index);
-      NAME(scores)(job, span, head, i, score, slope);
-      A most = sinks ? sinks[head] : -INFINITY;
-      for (long j = first; j <= index; j++) most = score[j] > most ? score[j] : most;
-      A total = sinks ? MATH(exp)(sinks[head] - most) : 0;
-      for (long c = 0; c < job->value_size; c++) sum[c] = 0;
-      for (long j = first; j <= index; j++) {
-        A p = score[j] == -INFINITY ? 0 : MATH(exp)(score[j] - most);
-        total += p;
-        const T *v = NAME(head_row)(&job->values, span->key + j, group);
-        for (long c = 0; c < job->value_size; c++) sum[c] += p * LOAD(v[c]);
+  long index = span->keys - span->queries + start, last = index + count - 1;
+  long tiles = PADDED(count, TILE), width = plan->value_width, row_units = UNITS(KEYS);
+  bool plain = is_plain(job);
+  A scale = plain ? (A)job->scale : 1;
+  NAME(lay_rows)(NAME(head_row)(&job->queries, span->query + start, head), job->queries.row, count,
+                 job->key_size, room->queries);
+  memset(room->sums, 0, tiles * width * sizeof(A));
+  for (long i = 0; i < count; i++) {
+    room->most[i] = sinks ? sinks[head] : -INFINITY;
+    room->total[i] = sinks ? 1 : 0;
+  }
+  for (long key = first_seen(job, span, index) / KEYS * KEYS; key <= last; key += KEYS) {
+    const U *turned = room->keys_turned + key * plan->key_units;
+    const U *paired = room->paired + UNITS(key) * width;
+    long columns = last + 1 - key < KEYS ? last + 1 - key : KEYS;
+    long vectors = PADDED(columns, 2 * LANES) / LANES;
+    for (long n = 0, wide; n < vectors; n += wide) {
+      wide = NAME(strip)(vectors, n);
+      for (long r = 0; r < tiles; r += TILE)
+        if (key + n * LANES < index + r + TILE &&
+            key + (n + wide) * LANES > first_seen(job, span, index + r))
+          NAME(tiles)(wide, plan->key_units, room->queries + r * plan->key_units, plan->key_units, 1,
+                      turned + n * LANES, KEYS, room->scores + r * KEYS + n * LANES, KEYS, false);
+    }
+    for (long r = 0; r < tiles; r += TILE) {
+      // The columns that some row of the tile sees.
+      long low = first_seen(job, span, index + r) - key, high = index + r + TILE - key;
+      low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
+      high = PADDED(high < columns ? high : columns, 2 * LANES);
+      if (low >= high) continue;
+      for (long i = r; i < r + TILE; i++) {
+        A *score = room->scores + i * KEYS;
+        long from = first_seen(job, span, index + i) - key, to = index + i + 1 - key;
+        if (i >= count) to = from = 0;
+        from = from < low ? low : from;
+        to = to > high ? high : to;
+        if (!plain)
+          NAME(finish_scores)(job, span, head, span->query + start + i, index + i, key, from, to, score,
+                              0);
+        NAME(mask)(score, low, high, from, to);
+        NAME(soften)(score, low, high, scale, &room->most[i], &room->total[i], room->sums + i * width,
+                     width, room->weights + i * row_units);
       }
-      T *o = NAME(head_row)(&job->output, span->query + i, head);
-      for (long c = 0; c < job->value_size; c++) o[c] = STORE(total > 0 ? sum[c] / total : 0);
-      ((A *)job->statistics)[head * job->statistics_row + span->query + i] =
-          total > 0 ? most + MATH(log)(total) : INFINITY;
+      for (long n = 0, wide; n < width / LANES; n += wide) {
+        wide = NAME(strip)(width / LANES, n);
+        NAME(tiles)(wide, (high - low) / PER_UNIT, room->weights + r * row_units + low / PER_UNIT,
+                    row_units, 1, paired + low / PER_UNIT * width + n * LANES, width,
+                    room->sums + r * width + n * LANES, width, true);
+      }
     }
-    free(score);
+  }
+  A *statistics = (A *)job->statistics + head * job->statistics_row + span->query + start;
+  for (long i = 0; i < count; i++) {
+    T *to = NAME(head_row)(&job->output, span->query + start + i, head);
+    A total = room->total[i], factor = total > 0 ? 1 / total : 0;
+    for (long c = 0; c < job->value_size; c++) to[c] = STORE(room->sums[i * width + c] * factor);
+    statistics[i] = total > 0 ? room->most[i] + MATH(log)(total) : INFINITY;
   }
 }
 
-static void NAME(attention_backward)(attention_work *work) {
-  const attention *job = work->job;
-  const attention_span *spans = (const attention_span *)job->spans;
-  const A *sinks = job->sinks;
+/// The heads of one group of one sequence: every `parts`th block of queries.
+static void NAME(forward_unit)(const attention *job, const attention_span *span, long group, long part,
+                               long parts, const NAME(plan) *plan) {
+  const NAME(room) *room = &plan->room;
   long per_group = job->heads / job->groups;
-  for (;;) {
-    long unit = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
-    if (unit >= job->span_count * job->groups) return;
-    const attention_span *span = &spans[unit / job->groups];
-    long group = unit % job->groups, keys = span->keys;
-    A *score = malloc((2 + job->key_size + job->value_size) * (keys + 1) * sizeof(A));
-    A *slope = score + keys, *dk = slope + keys, *dv = dk + keys * job->key_size;
-    A *dq = dv + keys * job->value_size;
-    memset(dk, 0, keys * (job->key_size + job->value_size) * sizeof(A));
-    for (long head = group * per_group; head < (group + 1) * per_group; head++) {
-      A of_sink = 0;
-      for (long i = 0; i < span->queries; i++) {
-        long row = span->query + i;
-        long index = keys - span->queries + i, first = first_seen(job, span, index);
-        NAME(scores)(job, span, head, i, score, slope);
-        const T *q = NAME(head_row)(&job->queries, row, head);
-        const T *above = NAME(head_row)(work->output, row, head);
-        A all = ((A *)job->statistics)[head * job->statistics_row + row];
-        A delta = NAME(dot)(NAME(head_row)(&job->output, row, head), above, job->value_size);
-        if (sinks) of_sink -= MATH(exp)(sinks[head] - all) * delta;
-        for (long c = 0; c < job->key_size; c++) dq[c] = 0;
-        for (long j = first; j <= index; j++) {
-          if (score[j] == -INFINITY) continue;
-          A p = MATH(exp)(score[j] - all);
-          const T *k = NAME(head_row)(&job->keys, span->key + j, group);
-          const T *v = NAME(head_row)(&job->values, span->key + j, group);
-          A ds = p * (NAME(dot)(above, v, job->value_size) - delta) * slope[j] * (A)job->scale;
-          for (long c = 0; c < job->key_size; c++) {
-            dq[c] += ds * LOAD(k[c]);
-            dk[j * job->key_size + c] += ds * LOAD(q[c]);
-          }
-          for (long c = 0; c < job->value_size; c++)
-            dv[j * job->value_size + c] += p * LOAD(above[c]);
-        }
-        if (!work->queries->start) continue;
-        T *to = NAME(head_row)(work->queries, row, head);
-        for (long c = 0; c < job->key_size; c++) to[c] = STORE(LOAD(to[c]) + dq[c]);
-      }
-      if (work->sinks) ((A *)work->sinks)[unit / job->groups * job->heads + head] = of_sink;
-    }
-    for (long j = 0; j < keys; j++) {
-      if (work->keys->start) {
-        T *to = NAME(head_row)(work->keys, span->key + j, group);
-        for (long c = 0; c < job->key_size; c++)
-          to[c] = STORE(LOAD(to[c]) + dk[j * job->key_size + c]);
-      }
-      if (work->values->start) {
-        T *to = NAME(head_row)(work->values, span->key + j, group);
-        for (long c = 0; c < job->value_size; c++)
-          to[c] = STORE(LOAD(to[c]) + dv[j * job->value_size + c]);
-      }
-    }
-    free(score);
+  long first = first_seen(job, span, span->keys - span->queries) / KEYS * KEYS;
+  for (long key = first; key < span->keys; key += KEYS) {
+    long count = span->keys - key < KEYS ? span->keys - key : KEYS;
+    NAME(lay_turned)(NAME(head_row)(&job->keys, span->key + key, group), job->keys.row, count,
+                     job->key_size, room->keys_turned + key * plan->key_units, KEYS);
+    NAME(lay_paired)(NAME(head_row)(&job->values, span->key + key, group), job->values.row, count,
+                     job->value_size, room->paired + UNITS(key) * plan->value_width,
+                     plan->value_width);
   }
+  for (long head = group * per_group; head < (group + 1) * per_group; head++)
+    for (long start = part * QUERIES; start < span->queries; start += parts * QUERIES) {
+      long rest = span->queries - start;
+      NAME(forward_block)(job, span, head, start, rest < QUERIES ? rest : QUERIES, plan);
+    }
 }
+
+#include "attention_backward_loops.h"

@@ -49,12 +49,14 @@ KERNEL static void NAME(scale_rows)(A *x, long row, long rows, long width, const
 }
 
 /// Multiplies a state's gradient by a decay; gives its product with the state it decayed from.
-KERNEL static A NAME(decay_states)(const A *state, A *gradient, long size, A factor) {
+KERNEL static A NAME(decay_state)(const A *state, A *gradient, long row, long rows, long width,
+                                  A factor) {
   A sum = 0;
-  for (long i = 0; i < size; i++) {
-    gradient[i] *= factor;
-    sum += gradient[i] * state[i];
-  }
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < width; j++) {
+      gradient[i * row + j] *= factor;
+      sum += gradient[i * row + j] * state[i * row + j];
+    }
   return sum;
 }
 

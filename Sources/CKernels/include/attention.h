@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stddef.h>
+
 #include "number.h"
 
 /// Heads in the rows of a matrix: head h begins at column
@@ -47,10 +49,13 @@ typedef struct {
   long statistics_row;
 } attention;
 
+/// The bytes of memory that each thread needs, at a multiple of 64.
+size_t attention_room(const attention *job, bool is_backward);
+
 /// Computes output and statistics, spread over the team.
-void attention_forward(const attention *job);
+void attention_forward(const attention *job, void *room);
 
 /// Adds what comes back from `output` to the gradients of queries, keys and values (without a start
 /// where not wanted), and stores that of sinks, [spans, heads] (null where not wanted).
 void attention_backward(const attention *job, const head_place *output, const head_place *queries,
-                        const head_place *keys, const head_place *values, void *sinks);
+                        const head_place *keys, const head_place *values, void *sinks, void *room);

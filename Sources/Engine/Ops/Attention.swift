@@ -57,7 +57,8 @@ extension Tape {
     }
     forward("attention", y) {
       var job = job()
-      attention_forward(&job)
+      let room = MemoryPool.shared.take(attention_room(&job, false) * Team.size)
+      attention_forward(&job, room.start)
     }
     backward("attention", y) { dy in
       var job = job()
@@ -69,7 +70,8 @@ extension Tape {
       let ofSinks =
         sinks?.isTrained ?? false
         ? Matrix(spans.count, queries.count, self.numbers.accumulated) : nil
-      attention_backward(&job, &output, &dq, &dk, &dv, ofSinks?.start)
+      let room = MemoryPool.shared.take(attention_room(&job, true) * Team.size)
+      attention_backward(&job, &output, &dq, &dk, &dv, ofSinks?.start, room.start)
       if let sinks, let ofSinks { Tape.addColumnSums(ofSinks, to: sinks.gradientSum()) }
     }
     return y

@@ -1,0 +1,198 @@
+// Blocks of attention.c: products of tiles that stay in registers, and how numbers are laid out for them.
+//
+// U is a unit of what is multiplied: PER_UNIT neighbours along the axis that is summed over, two bfloat16
+// where the processor multiplies pairs, else one number of A. Layouts, in units:
+//   rows    [rows, size]       a left side: units along a row
+//   turned  [size, rows]       a right side for products of rows with rows: units along a row
+//   paired  [rows, size]       a right side for weighted sums of rows: units of PER_UNIT rows
+// Blocks are padded with zeros: sizes to whole vectors, rows to whole tiles.
+
+#undef NAME
+#define NAME(name) JOIN(name, JOIN(VARIANT, SUFFIX))
+
+#undef U
+#undef MULTIPLY_ADD
+#if PER_UNIT == 2
+#define U uint32_t
+#else
+#define U A
+#endif
+
+typedef A NAME(vector) __attribute__((vector_size(64)));
+typedef U NAME(units) __attribute__((vector_size(64)));
+#if JOIN(SINGLE, ACCUMULATED)
+typedef int32_t NAME(lanes) __attribute__((vector_size(64)));
+#else
+typedef int64_t NAME(lanes) __attribute__((vector_size(64)));
+#endif
+
+#define LANES (64 / (long)sizeof(A))
+#define UNITS(count) (((count) + PER_UNIT - 1) / PER_UNIT)
+
+#if PER_UNIT == 2
+#define MULTIPLY_ADD(sum, left, right) \
+  (NAME(vector))_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(left), (__m512bh)(right))
+#else
+#define MULTIPLY_ADD(sum, left, right) ((sum) + (left) * (right))
+#endif
+
+/// Adds the products of TILE rows of a left side and `vectors` vectors of a right side, summed over `steps`
+/// units, to c, or stores them.
+INLINE void NAME(tile)(const long vectors, long steps, const U *left, long left_row, long left_step,
+                       const U *right, long right_row, A *c, long c_row, bool adds) {
+  NAME(vector) sum[TILE][MOST_VECTORS];
+#pragma unroll
+  for (long r = 0; r < TILE; r++)
+#pragma unroll
+    for (long n = 0; n < vectors; n++)
+      sum[r][n] = adds ? *(NAME(vector) *)(c + r * c_row + n * LANES) : (NAME(vector)){};
+  for (long k = 0; k < steps; k++) {
+#pragma unroll
+    for (long r = 0; r < TILE; r++) {
+      NAME(units) all = (NAME(units)){} + left[r * left_row];
+#pragma unroll
+      for (long n = 0; n < vectors; n++)
+        sum[r][n] = MULTIPLY_ADD(sum[r][n], all, *(const NAME(units) *)(right + n * LANES));
+    }
+    left += left_step;
+    right += right_row;
+  }
+#pragma unroll
+  for (long r = 0; r < TILE; r++)
+#pragma unroll
+    for (long n = 0; n < vectors; n++) *(NAME(vector) *)(c + r * c_row + n * LANES) = sum[r][n];
+}
+
+/// The same for a number of vectors that is known only now.
+static void NAME(tiles)(long vectors, long steps, const U *left, long left_row, long left_step,
+                        const U *right, long right_row, A *c, long c_row, bool adds) {
+#define TILES(count) NAME(tile)(count, steps, left, left_row, left_step, right, right_row, c, c_row, adds)
+  switch (vectors) {
+  case 1: TILES(1); break;
+#if MOST_VECTORS == 4
+  case 2: TILES(2); break;
+  case 3: TILES(3); break;
+  case 4: TILES(4); break;
+#endif
+  }
+#undef TILES
+}
+
+/// How many vectors the strip that begins at one of `all` vectors has: as even as may be.
+INLINE long NAME(strip)(long all, long first) {
+  long strips = (all + MOST_VECTORS - 1) / MOST_VECTORS, rest = all % strips;
+  return all / strips + (first < rest * (all / strips + 1));
+}
+
+// MARK: Laying out
+
+/// x [rows, size] as a left side; rows up to whole tiles become zeros.
+static void NAME(lay_rows)(const T *x, long x_row, long rows, long size, U *to) {
+  long width = UNITS(size);
+  memset(to, 0, PADDED(rows, TILE) * width * sizeof(U));
+  for (long i = 0; i < rows; i++, x += x_row) {
+#if PER_UNIT == 2
+    memcpy(to + i * width, x, size * sizeof(T));
+#else
+    for (long j = 0; j < size; j++) to[i * width + j] = LOAD(x[j]);
+#endif
+  }
+}
+
+/// x [rows, size] with rows and columns exchanged, the new rows `to_row` units apart; rows up to whole
+/// vectors become zeros.
+static void NAME(lay_turned)(const T *x, long x_row, long rows, long size, U *to, long to_row) {
+  for (long first = 0; first < rows; first += LANES) {
+    long count = rows - first < LANES ? rows - first : LANES;
+    for (long j = 0; j < UNITS(size); j++) {
+      U *line = to + j * to_row + first;
+      const T *from = x + first * x_row + j * PER_UNIT;
+#if PER_UNIT == 2
+      bool whole = 2 * j + 1 < size;
+      for (long i = 0; i < count; i++)
+        line[i] = from[i * x_row] | (whole ? (U)from[i * x_row + 1] << 16 : 0);
+#else
+      for (long i = 0; i < count; i++) line[i] = LOAD(from[i * x_row]);
+#endif
+      for (long i = count; i < LANES; i++) line[i] = 0;
+    }
+  }
+}
+
+/// x [rows, size] as a right side whose units go across rows, `to_row` units apart; columns up to whole
+/// vectors become zeros, and rows up to whole tiles and two vectors' lanes.
+static void NAME(lay_paired)(const T *x, long x_row, long rows, long size, U *to, long to_row) {
+  for (long i = 0; i < rows; i += PER_UNIT, to += to_row) {
+    const T *from = x + i * x_row;
+#if PER_UNIT == 2
+    const T *next = from + x_row;
+    if (i + 1 < rows)
+      for (long j = 0; j < size; j++) to[j] = from[j] | (U)next[j] << 16;
+    else
+      for (long j = 0; j < size; j++) to[j] = from[j];
+#else
+    for (long j = 0; j < size; j++) to[j] = LOAD(from[j]);
+#endif
+    for (long j = size; j < to_row; j++) to[j] = 0;
+  }
+  long padded = PADDED(PADDED(rows, TILE), 2 * LANES);
+  memset(to, 0, (UNITS(padded) - UNITS(rows)) * to_row * sizeof(U));
+}
+
+// MARK: Vectors of scores
+
+INLINE NAME(vector) NAME(larger)(NAME(vector) x, NAME(vector) y) {
+  // As the processor's own maximum, which gives y where one of them is no number.
+  NAME(lanes) chosen = x > y;
+  return (NAME(vector))(((NAME(lanes))x & chosen) | ((NAME(lanes))y & ~chosen));
+}
+
+/// 2^x for x up to 0 and a little above; 0 below -126.
+INLINE NAME(vector) NAME(power)(NAME(vector) x) {
+#pragma clang fp reassociate(off)
+#if JOIN(SINGLE, ACCUMULATED)
+  x = NAME(larger)((NAME(vector)){} - 127.0f, x);
+  // Adding 1.5 · 2^23 rounds to a whole number, which stands in the low bits then.
+  NAME(vector) shifted = x + 12582912.0f;
+  NAME(vector) r = x - (shifted - 12582912.0f);
+#if PER_UNIT == 2
+  // Right to 3e-6 of the value, which will be rounded to 4e-3.
+  NAME(vector) p = r * 9.5828532e-3f + 5.59064252e-2f;
+  p = p * r + 0.240240986f;
+  p = p * r + 0.693124193f;
+#else
+  NAME(vector) p = r * 1.5353362e-4f + 1.33988745e-3f;
+  p = p * r + 9.61843736e-3f;
+  p = p * r + 5.55033247e-2f;
+  p = p * r + 0.240226479f;
+  p = p * r + 0.693147203f;
+#endif
+  p = p * r + 1.0f;
+  NAME(lanes) power = ((NAME(lanes))shifted << 23) + 0x3f800000;
+  return p * (NAME(vector))power;
+#else
+  NAME(vector) y;
+  for (long i = 0; i < LANES; i++) y[i] = exp2(x[i]);
+  return y;
+#endif
+}
+
+INLINE A NAME(most_of)(NAME(vector) x) {
+  A most = x[0];
+  for (long i = 1; i < LANES; i++) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+INLINE A NAME(sum_of)(NAME(vector) x) {
+  A sum = 0;
+  for (long i = 0; i < LANES; i++) sum += x[i];
+  return sum;
+}
+
+#if PER_UNIT == 2
+/// Two vectors as bfloat16, one behind the other.
+#define ROUNDED(low, high) ((__m512i)_mm512_cvtne2ps_pbh((__m512)(high), (__m512)(low)))
+/// Two vectors as pairs of bfloat16.
+#define PAIRED(first, second) \
+  _mm512_permutexvar_epi16(_mm512_loadu_si512(pair_order), ROUNDED(first, second))
+#endif
