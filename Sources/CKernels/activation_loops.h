@@ -190,7 +190,8 @@ KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row,
     T *to = y + i * y_row;
     for (long j = 0; j < width; j++) {
       A v = LOAD(from[j]);
-      A below = n * (MATH(expm1)(v < bound ? v : bound) - v);
+      A cut = v < bound ? v : bound;
+      A below = n * (MATH(exp_rest)(cut) + (cut - v));
       to[j] = STORE((v > 0 ? p * v * v : below) + b * v);
     }
   }
@@ -201,10 +202,10 @@ INLINE void NAME(xielu_backward_row)(const bool accumulates, const T *from, cons
   A first = 0, second = 0;
   for (long j = 0; j < width; j++) {
     A v = LOAD(from[j]), d = LOAD(above[j]);
-    A e = MATH(expm1)(v < bound ? v : bound);
-    A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? e : -1)));
+    A cut = v < bound ? v : bound, rest = MATH(exp_rest)(cut);
+    A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? rest + v : -1)));
     first += v > 0 ? d * v * v : 0;
-    second += v > 0 ? 0 : d * (e - v);
+    second += v > 0 ? 0 : d * (rest + (cut - v));
     to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);
   }
   sums[0] += first;
