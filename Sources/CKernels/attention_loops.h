@@ -108,17 +108,15 @@ static void NAME(finish_scores)(const attention *job, const attention_span *span
       if (slope) slope[j] = 1;
     }
   }
-  if (job->slopes) {
+  if (job->rounded_bias) {
+    long first = span->origin + first_key;
+    float fall = (float)((const double *)job->slopes)[head];
+    float own = rounded_bias(fall, span->origin + index);
+    for (long j = from; j < to; j++)
+      score[j] += (A)job->rounded_bias * (A)(rounded_bias(fall, first + j) - own);
+  } else if (job->slopes) {
     A fall = (A)((const double *)job->slopes)[head];
-    if (job->rounded_bias_factor) {
-      float rounded = widen_bf16(narrow_bf16((float)fall));
-      for (long j = from; j < to; j++) {
-        float bias = rounded * (float)(span->origin + first_key + j);
-        score[j] += (A)job->rounded_bias_factor * (A)widen_bf16(narrow_bf16(bias));
-      }
-    } else {
-      for (long j = from; j < to; j++) score[j] -= fall * (A)(index - first_key - j);
-    }
+    for (long j = from; j < to; j++) score[j] -= fall * (A)(index - first_key - j);
   }
   if (job->sparse_size || job->selection)
     for (long j = from; j < to; j++)

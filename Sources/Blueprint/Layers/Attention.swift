@@ -7,8 +7,8 @@ import Tensors
 public struct ALiBi: Hashable, Sendable {
   /// Whether the factor on the scores is on the bias too (Falcon adds it before scaling).
   public var isScaled: Bool
-  /// Whether slopes, and their products with a key's position, are rounded to bfloat16, so that the bias
-  /// falls in steps (Falcon).
+  /// Whether slopes, positions and their products are those that bfloat16 can hold, as in the code of
+  /// families that build the bias of a query's row from its keys' positions in bfloat16 (Falcon).
   public var isRounded: Bool
 
   public init(isScaled: Bool, isRounded: Bool = false) {

@@ -16,9 +16,8 @@ struct AttentionRule {
   var sparsity: BlockSparsity?
   /// For each head what a score loses for each position between query and key (ALiBi); empty: nothing.
   var slopes: [Double] = []
-  /// Whether that is instead what it gains for each position before the key, rounded to bfloat16 like the
-  /// slope, times this factor; 0: no.
-  var roundedBiasFactor = 0.0
+  /// The factor on biases that are products of slope and position in bfloat16; `nil` where they are exact.
+  var roundedBias: Double?
 
   init(scale: Double) { self.scale = scale }
 
@@ -30,8 +29,8 @@ struct AttentionRule {
     sparsity = attention.sparsity
     if let alibi = attention.alibi {
       let factor = alibi.isScaled ? scale : 1
+      roundedBias = alibi.isRounded ? factor : nil
       slopes = alibi.slopes(attention.heads).map { alibi.isRounded ? $0 : factor * $0 }
-      roundedBiasFactor = alibi.isRounded ? factor : 0
     }
   }
 
