@@ -75,20 +75,23 @@ INLINE float exp_f32(float x) {
 
 INLINE double exp_f64(double x) { return exp(x); }
 
-// Near 0 the series, whose ninth term is below the rounding; e^x - 1 would lose its digits there.
-INLINE float expm1_f32(float x) {
-  float p = 2.48015873e-5f;
-  p = p * x + 1.98412698e-4f;
-  p = p * x + 1.38888889e-3f;
-  p = p * x + 8.33333333e-3f;
-  p = p * x + 4.16666667e-2f;
-  p = p * x + 1.66666667e-1f;
+// e^x - 1 - x: the series near 0, where the difference would lose its digits.
+INLINE float exp_rest_f32(float x) {
+  float p = 2.0876757e-09f;
+  p = p * x + 2.50521084e-08f;
+  p = p * x + 2.75573192e-07f;
+  p = p * x + 2.75573192e-06f;
+  p = p * x + 2.48015873e-05f;
+  p = p * x + 0.000198412698f;
+  p = p * x + 0.00138888889f;
+  p = p * x + 0.00833333333f;
+  p = p * x + 0.0416666667f;
+  p = p * x + 0.166666667f;
   p = p * x + 0.5f;
-  p = p * x + 1.0f;
-  return x > -0.5f && x < 0.5f ? p * x : exp_f32(x) - 1.0f;
+  return x > -1.0f && x < 1.0f ? p * x * x : exp_f32(x) - 1.0f - x;
 }
 
-INLINE double expm1_f64(double x) { return expm1(x); }
+INLINE double exp_rest_f64(double x) { return expm1(x) - x; }
 
 // A polynomial near 0, where the quotient would lose digits.
 INLINE float tanh_f32(float x) {

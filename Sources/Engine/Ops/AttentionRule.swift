@@ -16,6 +16,8 @@ struct AttentionRule {
   var sparsity: BlockSparsity?
   /// For each head what a score loses for each position between query and key (ALiBi); empty: nothing.
   var slopes: [Double] = []
+  /// The factor on biases that are products of slope and position in bfloat16; `nil` where they are exact.
+  var roundedBias: Double?
 
   init(scale: Double) { self.scale = scale }
 
@@ -26,7 +28,9 @@ struct AttentionRule {
     chunk = attention.chunk
     sparsity = attention.sparsity
     if let alibi = attention.alibi {
-      slopes = alibi.slopes(attention.heads).map { alibi.isScaled ? scale * $0 : $0 }
+      let factor = alibi.isScaled ? scale : 1
+      roundedBias = alibi.isRounded ? factor : nil
+      slopes = alibi.slopes(attention.heads).map { alibi.isRounded ? $0 : factor * $0 }
     }
   }
 
@@ -73,5 +77,30 @@ struct KeySelection {
   /// Lets a query see a key.
   func see(_ query: Int, _ key: Int) {
     bits[query * words + key / 32] |= 1 << Int32(key % 32)
+  }
+}
+
+/// The sequences of a pass: rows of queries, and the rows of keys whose last are theirs.
+struct AttentionSpans {
+  let count: Int
+  /// For each sequence: first query, queries, first key, keys, the position of the first key.
+  let numbers: Indices
+
+  /// Sequences that are seen whole.
+  init(_ batch: Batch) {
+    count = batch.sequences.count
+    numbers = Indices(
+      batch.sequences.flatMap { rows in
+        let (first, count) = (Int32(rows.lowerBound), Int32(rows.count))
+        return [first, count, first, count, Int32(batch.offset)]
+      })
+  }
+
+  /// One sequence whose earlier keys come from a cache.
+  ///
+  /// - Parameter origin: the position of the first key.
+  init(queries: Int, keys: Int, origin: Int) {
+    count = 1
+    numbers = Indices([0, Int32(queries), 0, Int32(keys), Int32(origin)])
   }
 }
