@@ -60,6 +60,18 @@ KERNEL static A NAME(decay_state)(const A *state, A *gradient, long row, long ro
   return sum;
 }
 
+/// Adds to the gradients of a chunk's sums of logarithms what row `i` of a product brings, which decays as
+/// e^(sums[i] - sums[j]): nothing decays from a row to itself.
+INLINE void NAME(return_decays)(const A *above, const A *weights, long i, A *sums) {
+  A sum = 0;
+  for (long j = 0; j < i; j++) {
+    A value = above[j] * weights[j];
+    sum += value;
+    sums[j] -= value;
+  }
+  sums[i] += sum;
+}
+
 /// Adds to, or stores.
 INLINE void NAME(put)(T *to, const A *from, long count, bool accumulates) {
   if (accumulates) {
