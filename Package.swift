@@ -111,8 +111,14 @@ let package = Package(
         "Engine", "Architectures", "Checkpoints", "SafeTensors", "Support", "Weights",
       ]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
-    .testTarget(name: "ConvertTests", dependencies: ["Convert", "Support"]),
+    .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(
+      name: "WeightsTests",
+      dependencies: [
+        "Weights", "Blueprint", "Checkpoints", "Engine", "Kernels", "SafeTensors", "Support",
+        "Tensors",
+      ]),
     .testTarget(
       name: "TrainTests",
       dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),

@@ -165,6 +165,8 @@ static float *widened(operand matrix, long rows, long columns) {
   return copy;
 }
 
+static int leading(long stride, long width) { return (int)(stride > width ? stride : width); }
+
 static void blas_rows(void *context, int thread, int threads) {
   blas_job *job = context;
   long first = job->rows * thread / threads, last = job->rows * (thread + 1) / threads;
@@ -175,8 +177,10 @@ static void blas_rows(void *context, int thread, int threads) {
   void *target = (void *)at(job->target, job->target_type, first * job->target_row);
   CBLAS_TRANSPOSE turn_left = left.column == 1 ? CblasNoTrans : CblasTrans;
   CBLAS_TRANSPOSE turn_right = job->right.column == 1 ? CblasNoTrans : CblasTrans;
-  int left_step = (int)(left.column == 1 ? left.row : left.column);
-  int right_step = (int)(job->right.column == 1 ? job->right.row : job->right.column);
+  // A matrix of one row or column may have any stride along it; the library wants a fitting one.
+  int left_step = turn_left == CblasNoTrans ? leading(left.row, job->inner) : leading(left.column, count);
+  int right_step = turn_right == CblasNoTrans ? leading(job->right.row, job->columns)
+                                              : leading(job->right.column, job->inner);
   if (left.type == NUMBER_FLOAT64) {
     cblas_dgemm(CblasRowMajor, turn_left, turn_right, (int)count, (int)job->columns, (int)job->inner,
                 1, left.start, left_step, job->right.start, right_step, job->accumulates ? 1 : 0,

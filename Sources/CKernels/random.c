@@ -52,7 +52,8 @@ INLINE float log_unit(float x) {
 // sin 2πx for x in [-1/4, 1/4], right to 1e-7.
 INLINE float sine_quarter(float x) {
   float y = x * 6.2831853f, s = y * y;
-  float p = 2.7557319e-6f * s - 1.9841270e-4f;
+  float p = 2.7557319e-6f - 2.5052108e-8f * s;
+  p = p * s - 1.9841270e-4f;
   p = p * s + 8.3333333e-3f;
   p = p * s - 1.6666667e-1f;
   return y + y * s * p;

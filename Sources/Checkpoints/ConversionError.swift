@@ -24,8 +24,8 @@ public enum ConversionError: Error, Sendable {
   case missingConfiguration(folder: String)
   case badConfiguration(path: String, reason: String)
   case noWeights(folder: String)
-  /// A Megatron checkpoint that does not say what model it is of.
-  case noConfiguration(checkpoint: String)
+  /// A Megatron checkpoint that does not say what model it is of, or names one that is not here.
+  case noConfiguration(checkpoint: String, model: String?)
   /// A file of tensors where a model is wanted.
   case noModel(path: String)
   case modelNotFound(reference: String, looked: [String])
@@ -82,9 +82,12 @@ extension ConversionError: CustomStringConvertible {
     case .noWeights(let folder):
       "\(folder) has no safetensors weights (model.safetensors or model.safetensors.index.json). "
         + "Download them, or save the model with save_pretrained(safe_serialization=True)."
-    case .noConfiguration(let checkpoint):
-      "\(checkpoint) does not say which Hugging Face model it is of (run_config.yaml, hf_model_id). "
-        + "Name it with --hf-model: a folder with its config.json is enough."
+    case .noConfiguration(let checkpoint, let model):
+      (model.map {
+        "\(checkpoint) is of the model \($0), which is neither here nor in the hub cache. "
+      }
+        ?? "\(checkpoint) does not say which model it is of (run_config.yaml, hf_model_id). ")
+        + "Name it with --hf-model: a Hugging Face folder with its config.json is enough."
     case .noModel(let path):
       "\(path) is a file of tensors, and nothing says what model they are. "
         + "Give the folder with its config.json."

@@ -17,6 +17,8 @@ public struct ModelWeights: Sendable {
   /// Where the weights lie.
   public let place: String
   public let notes: [String]
+  /// Tensors that Hugging Face's files hold although they equal another one: name → the one it equals.
+  public let duplicates: [String: String]
   private let source: Source
 
   private enum Source: Sendable {
@@ -38,12 +40,10 @@ public struct ModelWeights: Sendable {
       try self.init(HuggingFaceModel(folder: folder))
     case .megatron(let run):
       try run.requireDistributed()
-      guard let reference = try configuration ?? run.modelName() else {
-        throw ConversionError.noConfiguration(checkpoint: run.folder)
-      }
-      let folder = try ModelReference(reference, revision: revision).folder()
-      try self.init(
-        HuggingFaceModel(folder: folder), from: MegatronModel(path: text))
+      let folder =
+        try configuration.map { try ModelReference($0, revision: revision).folder() }
+        ?? run.modelFolder()
+      try self.init(HuggingFaceModel(folder: folder), from: MegatronModel(path: text))
     case .safetensors(let path), .torch(let path):
       throw ConversionError.noModel(path: path)
     }
@@ -60,6 +60,7 @@ public struct ModelWeights: Sendable {
     blueprint = coverage.blueprint
     place = model.folder
     notes = coverage.notes
+    duplicates = coverage.blueprint.duplicates.filter { tensors[$0.key] != nil }
     source = .huggingFace(tensors)
   }
 
@@ -79,6 +80,8 @@ public struct ModelWeights: Sendable {
     blueprint = model.blueprint
     place = checkpoint.folder
     notes = stored.notes
+    let names = Set(kept?.names ?? [])
+    duplicates = model.blueprint.duplicates.filter { names.contains($0.key) }
     source = .megatron(slots)
   }
 
@@ -126,10 +129,24 @@ public struct ModelWeights: Sendable {
 }
 
 extension RunFolder {
-  /// The Hugging Face model that the run's own configuration names.
-  func modelName() throws -> String? {
-    let configuration = try runConfig()
-    return configuration?["model", "hf_model_id"]?.string
-      ?? configuration?["checkpoint", "hf_source_path"]?.string
+  /// The folder of the Hugging Face model that the run's own configuration names.
+  ///
+  /// A relative path is looked for from here, then from the folders that hold the run.
+  ///
+  /// - Throws: `ConversionError.noConfiguration`.
+  fileprivate func modelFolder() throws -> String {
+    let recorded = try runConfig()
+    guard
+      let name = recorded?["model", "hf_model_id"]?.string
+        ?? recorded?["checkpoint", "hf_source_path"]?.string
+    else { throw ConversionError.noConfiguration(checkpoint: folder, model: nil) }
+    if let found = try? ModelReference(name).folder() { return found }
+    var above = Folder.absolute(folder)
+    while !name.hasPrefix("/"), above != "/" {
+      above = Folder.parent(above)
+      let place = above == "/" ? "/\(name)" : "\(above)/\(name)"
+      if Folder.isFile("\(place)/config.json") { return place }
+    }
+    throw ConversionError.noConfiguration(checkpoint: folder, model: name)
   }
 }

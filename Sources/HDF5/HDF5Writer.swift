@@ -64,14 +64,15 @@ public final class HDF5Writer {
   ///
   /// - Throws: `HDF5Error.cannotPublish`, `.cannotWrite`.
   public func finish() throws(HDF5Error) {
-    guard let open = file else { return }
-    guard H5Fflush(open.id, H5F_SCOPE_GLOBAL) >= 0 else {
+    guard let id = file?.id else { return }
+    guard H5Fflush(id, H5F_SCOPE_GLOBAL) >= 0 else {
       let reason = Handle.reason
       discard()
       throw .cannotWrite(file: path, dataset: "/", reason: reason)
     }
     file = nil
     do throws(FileError) {
+      try Folder.flush(file: staged)
       try Folder.publish(staged, as: path)
     } catch {
       unlink(staged)
@@ -130,11 +131,15 @@ extension HDF5Writer {
       var done = 0
       for block in Block.blocks(filled..<filled + count, of: shape) {
         let size = [hsize_t(block.elements)]
-        guard let memory = Handle(H5Screate_simple(1, size, nil), H5Sclose),
-          H5Sselect_hyperslab(
-            space.id, H5S_SELECT_SET, block.start, nil, block.count, nil) >= 0,
-          write(done..<done + block.elements, memory.id, space.id) >= 0
-        else { throw fault }
+        guard let memory = Handle(H5Screate_simple(1, size, nil), H5Sclose) else { throw fault }
+        // Closing what is open would make HDF5 forget why something failed.
+        try withExtendedLifetime(memory) { () throws(HDF5Error) in
+          guard
+            H5Sselect_hyperslab(
+              space.id, H5S_SELECT_SET, block.start, nil, block.count, nil) >= 0,
+            write(done..<done + block.elements, memory.id, space.id) >= 0
+          else { throw fault }
+        }
         done += block.elements
       }
       filled += count

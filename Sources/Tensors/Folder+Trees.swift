@@ -96,6 +96,16 @@ extension Folder {
     }
   }
 
+  /// Waits until a file's contents are on the disk.
+  public static func flush(file path: String) throws(FileError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(path: path, errno: errno) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw .cannotWrite(path: path, offset: 0, errno: errno)
+    }
+  }
+
   /// Removes a folder with all it holds, following no links; what cannot be removed stays.
   public static func removeTree(_ path: String) {
     var status = stat()

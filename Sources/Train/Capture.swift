@@ -8,6 +8,8 @@ import Weights
 /// One pass of a model over a batch, and everything it computes on the way, into an HDF5 file.
 struct Capture {
   let model: Model
+  /// Tensors that files hold although they equal another one: their gradients are the same too.
+  let duplicates: [String: String]
   let inputs: CaptureInputs
   let batch: Batch
   let wantsGradients: Bool
@@ -19,17 +21,6 @@ struct Capture {
     var loss: Double?
     var continuation: [Int32] = []
     var datasets = 0
-  }
-
-  init(_ model: Model, _ inputs: CaptureInputs, gradients: Bool, greedy: Int) throws {
-    self.model = model
-    self.inputs = inputs
-    batch = try inputs.batch(vocabulary: model.blueprint.frame.vocabulary)
-    wantsGradients = gradients
-    self.greedy = greedy
-    guard gradients else { return }
-    guard inputs.labels != nil else { throw InputError.noLabels(file: inputs.path) }
-    guard batch.trained > 0 else { throw EngineError.nothingToLearn }
   }
 
   /// - Parameter check: called between the steps; what it throws ends the work.
@@ -90,25 +81,37 @@ struct Capture {
   /// The tokens whose logits exist at once.
   private static let chunk = 256
 
-  /// Writes the gradients of all learned tensors that have one, in Hugging Face's names.
+  /// Writes the gradients of all learned tensors, in Hugging Face's names.
+  ///
+  /// - Returns: how many.
   private func writeGradients(_ writer: HDF5Writer, _ check: () throws -> Void) throws -> Int {
     var count = 0
     for parameter in model.parameters where parameter.isTrained {
       parameter.settleGradient()
-      for (part, runs) in parameter.parts(parameter.gradientSum()) {
-        let dataset = try writer.dataset("gradients/\(part.name)", shape: part.shape.dimensions)
-        let dtype = parameter.gradientNumbers.dtype
-        let step = dtype.byteWidth << 20
-        for start in stride(from: 0, to: runs.byteCount, by: step) {
-          let piece = runs.slice(start..<min(runs.byteCount, start + step))
-          try dataset.append(try piece.floats(dtype: dtype))
+      let gradient = parameter.gradientSum()
+      for (part, runs) in parameter.parts(gradient) {
+        let copies = duplicates.filter { $0.value == part.name }.keys.sorted()
+        for name in [part.name] + copies {
+          try write(
+            runs, gradient.numbers.dtype,
+            to: writer.dataset("gradients/\(name)", shape: part.shape.dimensions))
+          count += 1
         }
-        count += 1
       }
       parameter.clearGradient()
       try check()
     }
     return count
+  }
+
+  private func write(
+    _ runs: ByteRuns, _ dtype: DType, to dataset: HDF5Writer.Dataset
+  ) throws {
+    let step = dtype.byteWidth << 20
+    for start in stride(from: 0, to: runs.byteCount, by: step) {
+      let piece = runs.slice(start..<min(runs.byteCount, start + step))
+      try dataset.append(try piece.floats(dtype: dtype))
+    }
   }
 
   /// The most likely continuation of the first sequence, everything computed anew for each token.

@@ -24,7 +24,8 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
 
       EXAMPLES
         train capture --model ./llama --inputs batch.safetensors --output out.h5
-        train capture --model ./run --inputs batch.safetensors --output out.h5 --gradients
+        train capture --model ./run --inputs batch.safetensors \\
+          --output out.h5 --gradients
         convert compare out.h5 other.h5 --tolerance 1e-4
       """)
 
@@ -68,7 +69,8 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
     compute.apply()
     let inputs = try CaptureInputs(files.inputs)
     let weights = try model.weights()
-    let plan = CapturePlan(weights, inputs, wishes)
+    let batch = try inputs.batch(for: weights.blueprint, gradients: wishes.gradients)
+    let plan = CapturePlan(weights: weights, inputs: inputs, wishes: wishes)
     if running.isDryRun {
       plan.report(json: running.json)
       return
@@ -77,15 +79,18 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
       let model = try running.load(
         weights, wishes.dtype.numbers, isTrained: wishes.gradients,
         showsProgress: self.running.showsProgress)
-      let capture = try Capture(model, inputs, gradients: wishes.gradients, greedy: wishes.greedy)
+      let capture = Capture(
+        model: model, duplicates: weights.duplicates, inputs: inputs, batch: batch,
+        wantsGradients: wishes.gradients, greedy: wishes.greedy)
       let writer = try HDF5Writer(files.output)
       let outcome = try capture.run(into: writer, check: running.check)
       try writer.finish()
-      report(outcome, weights)
+      let notes = weights.notes + weights.blueprint.notes(positions: batch.longest)
+      report(outcome, weights, notes)
     }
   }
 
-  private func report(_ outcome: Capture.Outcome, _ weights: ModelWeights) {
+  private func report(_ outcome: Capture.Outcome, _ weights: ModelWeights, _ notes: [String]) {
     let output = Folder.absolute(files.output)
     let next = ["convert", "compare", output, "OTHER.h5"]
     if running.json {
@@ -93,12 +98,12 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
         "status": .string("done"), "command": .string("capture"),
         "architecture": .string(weights.model.architecture), "model": .string(weights.place),
         "output": .string(output), "datasets": .integer(outcome.datasets),
-        "loss": outcome.loss.map { .number($0) } ?? .null,
+        "loss": outcome.loss.map { $0.isFinite ? .number($0) : .string("\($0)") } ?? .null,
       ])
       if wishes.greedy > 0 {
         object["greedy"] = .array(outcome.continuation.map { .integer(Int($0)) })
       }
-      object["notes"] = weights.notes.json
+      object["notes"] = notes.json
       object["next"] = [Format.command(next)].json
       Report.print(object)
       return
@@ -106,12 +111,12 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
     Report.print(
       "Captured \(weights.model.architecture): \(Format.count(outcome.datasets, "dataset")).")
     var rows = [("from", weights.place), ("to", output)]
-    if let loss = outcome.loss { rows.append(("loss", "\(loss)")) }
+    if let loss = outcome.loss { rows.append(("loss", "\(Float(loss))")) }
     if !outcome.continuation.isEmpty {
       rows.append(("greedy", outcome.continuation.map(String.init).joined(separator: " ")))
     }
     Report.print(Report.facts(rows))
-    for note in Report.notes(weights.notes) { Report.print(note) }
+    for note in Report.notes(notes) { Report.print(note) }
     Report.print(Report.next([next]))
   }
 }
@@ -121,12 +126,6 @@ struct CapturePlan {
   let weights: ModelWeights
   let inputs: CaptureInputs
   let wishes: CaptureCommand.Wishes
-
-  init(_ weights: ModelWeights, _ inputs: CaptureInputs, _ wishes: CaptureCommand.Wishes) {
-    self.weights = weights
-    self.inputs = inputs
-    self.wishes = wishes
-  }
 
   private var slots: [Slot] { weights.blueprint.learnedSlots }
 

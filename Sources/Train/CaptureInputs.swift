@@ -1,3 +1,4 @@
+import Blueprint
 import Engine
 import SafeTensors
 import Tensors
@@ -56,22 +57,27 @@ struct CaptureInputs {
 
   /// The sequences without padding.
   ///
-  /// - Parameter vocabulary: ids outside are refused.
-  func batch(vocabulary: Int) throws -> Batch {
+  /// - Parameter gradients: whether there must be something to learn.
+  /// - Throws: `EngineError`, `InputError`.
+  func batch(for blueprint: Blueprint, gradients: Bool) throws -> Batch {
+    let vocabulary = blueprint.frame.vocabulary
     let sequences = (0..<rows).map { row in range(row).map { tokens[$0] } }
-    for (index, token) in sequences.joined().enumerated()
-    where token < 0 || token >= vocabulary {
-      throw EngineError.tokenOutOfRange(token: Int(token), index: index, vocabulary: vocabulary)
+    let ids = sequences.map { $0.map { Int32(clamping: $0) } }
+    let plain = Batch(ids)
+    try blueprint.check(plain)
+    guard let labels else {
+      if gradients { throw InputError.noLabels(file: path) }
+      return plain
     }
-    let ids = sequences.map { $0.map { Int32($0) } }
-    guard let labels else { return Batch(ids) }
     for (index, label) in labels.enumerated()
     where label >= vocabulary || label < 0 && label != Self.masked {
       throw InputError.label(
         file: path, row: index / columns, position: index % columns, label: label,
         vocabulary: vocabulary)
     }
-    return Batch(ids, aligned: (0..<rows).map { row in range(row).map { Int32(labels[$0]) } })
+    let batch = Batch(ids, aligned: (0..<rows).map { row in range(row).map { Int32(labels[$0]) } })
+    if gradients, batch.trained == 0 { throw EngineError.nothingToLearn }
+    return batch
   }
 
   /// What a label is where nothing is to be predicted.

@@ -112,8 +112,15 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     let own: ComputeType = weights.model.configuredType == .float32 ? .float32 : .bfloat16
     let numbers = (dtype ?? own).numbers
     let ids = try text.ids()
+    try weights.blueprint.check(Batch([ids]))
+    let limit = min(text.count, weights.blueprint.room(behind: ids.count))
+    guard limit > 0 else {
+      throw EngineError.tooLong(
+        positions: ids.count + 1, limit: weights.blueprint.frame.positions ?? 0)
+    }
+    let notes = weights.notes + weights.blueprint.notes(positions: ids.count + limit)
     if running.isDryRun {
-      plan(weights, numbers, ids)
+      plan(weights, numbers, given: ids.count, limit: limit)
       return
     }
     try RunningModel().stopping { running in
@@ -121,17 +128,18 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
         weights, numbers, isTrained: false, showsProgress: self.running.showsProgress)
       var generator = try Generator(model, ids, drawing.sampling(), isCached: !text.skipsCache)
       let stops = text.ignoresEnd ? [] : Set(weights.model.endTokens.map { Int32(clamping: $0) })
-      _ = try generator.run(limit: text.count, stops: stops) { _ in
+      _ = try generator.run(limit: limit, stops: stops) { _ in
         try running.check()
         return true
       }
-      report(generator.tokens, ids.count, weights)
+      report(generator.tokens, ids.count, weights, notes)
     }
   }
 
-  private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights) {
+  private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights, _ notes: [String]) {
     let added = tokens.dropFirst(given)
     guard running.json else {
+      for note in Report.notes(notes) { Report.error(note, label: "") }
       Report.print(added.map(String.init).joined(separator: " "))
       return
     }
@@ -140,11 +148,11 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
         "status": .string("done"), "command": .string("generate"),
         "architecture": .string(weights.model.architecture), "model": .string(weights.place),
         "tokens": .array(tokens.map { .integer(Int($0)) }),
-        "new": .array(added.map { .integer(Int($0)) }), "notes": weights.notes.json,
+        "new": .array(added.map { .integer(Int($0)) }), "notes": notes.json,
       ]))
   }
 
-  private func plan(_ weights: ModelWeights, _ numbers: Numbers, _ ids: [Int32]) {
+  private func plan(_ weights: ModelWeights, _ numbers: Numbers, given: Int, limit: Int) {
     let bytes = weights.blueprint.parameterBytes(numbers)
     let slots = weights.blueprint.learnedSlots.count
     if running.json {
@@ -153,7 +161,7 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
           "status": .string("planned"), "command": .string("generate"),
           "architecture": .string(weights.model.architecture), "model": .string(weights.place),
           "tensors": .integer(slots), "parameterBytes": .integer(bytes),
-          "tokens": .integer(ids.count), "most": .integer(text.count),
+          "tokens": .integer(given), "most": .integer(limit),
         ]))
       return
     }
@@ -163,7 +171,7 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
         ("model", "\(weights.model.architecture) in \(weights.place)"),
         ("tensors", Format.count(slots)),
         ("memory", "\(Format.bytes(bytes)) for weights in \(numbers.rawValue)"),
-        ("tokens", "\(ids.count) given, at most \(text.count) new"),
+        ("tokens", "\(given) given, at most \(limit) new"),
       ]))
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import Support
 import Testing
 
@@ -179,5 +180,63 @@ private func compare(
     }
     let arguments = ["compare", a.path, b.path, "--tolerance", "10"]
     #expect(try program.run(arguments).status == 3)
+  }
+}
+
+/// Two captures of the same shape.
+///
+/// - Parameter change: changes the second one's numbers.
+private func compareCaptures(
+  _ options: [String] = [], change: (String, inout [Float]) -> Void
+) throws -> BuiltProgram.Outcome {
+  try Support.withTemporaryFolder { folder in
+    let paths = ["a.h5", "b.h5"].map { folder.appending(path: $0).path }
+    let names =
+      ["gradients/a.weight", "logits", "loss"] + (0...11).reversed().map { "hidden/\($0)" }
+    for (index, path) in paths.enumerated() {
+      let writer = try HDF5Writer(path)
+      for name in names {
+        var values: [Float] = [1, 2, 3, 4]
+        if index == 1 { change(name, &values) }
+        try writer.dataset(name, shape: [1, 2, 2]).append(values)
+      }
+      try writer.finish()
+    }
+    return try program.run(["compare"] + paths + options)
+  }
+}
+
+@Test func equalCapturesAreEqual() throws {
+  let outcome = try compareCaptures { _, _ in }
+  #expect(outcome.status == 0)
+  #expect(outcome.output.contains("15 tensors"))
+}
+
+@Test func theFirstLayerThatDivergesIsNamedThoughOthersComeFirstByName() throws {
+  let change = { (name: String, values: inout [Float]) in
+    // By name 11 comes before 2, and gradients before both.
+    if ["gradients/a.weight", "hidden/11", "hidden/2"].contains(name) { values[3] += 0.5 }
+    if name == "hidden/1" { values[0] += 1e-6 }
+  }
+  let outcome = try compareCaptures(["--tolerance", "1e-4"], change: change)
+  #expect(outcome.status == 3)
+  #expect(
+    outcome.output.contains(
+      "first:    hidden/2 (the output of block 1): 1 of 4 values differ, first at [0, 1, 1]"))
+  let json = try compareCaptures(["--json"], change: change)
+  #expect(json.status == 3)
+  #expect(try json.object["first"] as? String == "hidden/1")
+}
+
+@Test func aCaptureAndSomethingElseCannotBeCompared() throws {
+  try Support.withTemporaryFolder { folder in
+    let (a, b) = (folder.appending(path: "a.h5").path, folder.appending(path: "b.safetensors"))
+    let writer = try HDF5Writer(a)
+    try writer.write(1, to: "loss")
+    try writer.finish()
+    try HandMade.write(original, to: b)
+    let outcome = try program.run(["compare", a, b.path])
+    #expect(outcome.status == 1)
+    #expect(outcome.error.contains("cannot be read as HDF5"))
   }
 }

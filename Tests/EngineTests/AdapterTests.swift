@@ -1,4 +1,3 @@
-
 import Foundation
 import Kernels
 import Tensors
@@ -129,6 +128,31 @@ import Testing
   private final class Kept {
     var parameters: [Parameter] = []
     func append(_ parameter: Parameter) { parameters.append(parameter) }
+  }
+
+  /// Experts with factors of their own and shared ones, in both operations on banks.
+  @Test(arguments: [false, true]) func expertsLearnTheirFactors(_ areShared: Bool) throws {
+    let dispatch = Dispatch(
+      Indices([0, 1, 2, 0, 0, 4, 1, 0, 0, 2, 4, 0]), experts: 5, perToken: 2)
+    let factors: [Sample] =
+      areShared
+      ? [.matrix("a", 2, 4), .matrix("b", 10, 2)] : [.matrix("a", 10, 4), .matrix("b", 2, 2)]
+    func bank(_ w: [Parameter]) -> Bank {
+      let spans = [LowRankPair.Span(packed: 1..<3, first: 0)]
+      w[0].change = LowRankChange(
+        [
+          LowRankPair(
+            AdapterPlace("weight"), spans, scale: 0.5, inputs: w[1], outputs: w[2], magnitude: nil)
+        ], on: w[0], matrices: 5)
+      return Bank(weight: w[0], experts: 5)
+    }
+    let samples = [.matrix("weight", 15, 4)] + factors
+    try OperationCheck("experts in with adapters", [.matrix("x", 6, 4)], samples) { tape, x, w in
+      .init(tape.dispatched(x[0], bank(w), dispatch))
+    }.run(.init(bfloat16: 4))
+    try OperationCheck("experts out with adapters", [.matrix("x", dispatch.rows, 4)], samples) {
+      tape, x, w in .init(tape.combined(x[0], bank(w), dispatch))
+    }.run(.init(bfloat16: 4))
   }
 
   // MARK: Rows

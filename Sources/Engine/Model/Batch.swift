@@ -1,3 +1,5 @@
+import Blueprint
+
 /// The tokens of one step: sequences one behind the other, without padding.
 public struct Batch: Sendable {
   /// All tokens.
@@ -52,4 +54,20 @@ public struct Batch: Sendable {
 
   /// The length of the longest sequence.
   public var longest: Int { lengths.max() ?? 0 }
+}
+
+extension Blueprint {
+  /// Checks that a model can take a batch: that it holds tokens, all of them of the vocabulary, and no
+  /// sequence that is longer than the learned positions reach.
+  ///
+  /// - Throws: `EngineError`.
+  public func check(_ batch: Batch) throws(EngineError) {
+    guard batch.count > 0 else { throw .emptyBatch }
+    for (index, token) in batch.tokens.enumerated() where token < 0 || token >= frame.vocabulary {
+      throw .tokenOutOfRange(token: Int(token), index: index, vocabulary: frame.vocabulary)
+    }
+    if let limit = frame.positions, frame.names.positions != nil, batch.longest > limit {
+      throw .tooLong(positions: batch.longest, limit: limit)
+    }
+  }
 }

@@ -2,27 +2,11 @@ import Blueprint
 import Kernels
 
 extension Model {
-  /// Checks a batch against the model.
-  ///
-  /// - Throws: `EngineError`.
-  public func check(_ batch: Batch) throws(EngineError) {
-    guard batch.count > 0 else { throw .emptyBatch }
-    let vocabulary = blueprint.frame.vocabulary
-    for (index, token) in batch.tokens.enumerated() where token < 0 || token >= vocabulary {
-      throw .tokenOutOfRange(token: Int(token), index: index, vocabulary: vocabulary)
-    }
-    if let limit = blueprint.frame.positions, blueprint.frame.names.positions != nil,
-      batch.longest > limit
-    {
-      throw .tooLong(positions: batch.longest, limit: limit)
-    }
-  }
-
   /// What enters each block and what leaves the last one, before the final norm.
   ///
   /// - Parameter keeps: whether all are kept rather than the last alone.
   public func hidden(_ pass: Pass, keepingAll keeps: Bool = false) throws(EngineError) -> [Node] {
-    try check(pass.batch)
+    try blueprint.check(pass.batch)
     let tape = pass.tape
     var x = try embedded(pass)
     var states = [x]

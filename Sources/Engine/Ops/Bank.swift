@@ -2,9 +2,7 @@ import Kernels
 
 /// The matrices of all experts, one below the other, and their biases.
 ///
-/// What one expert's matrix does is in `apply`, `applyBack` and `learn` alone: a low-rank term s · B · A of
-/// each expert adds s · (x · Aᵀ) · Bᵀ to `output` in the first, s · (dy · B) · A to `dx` in the second, and
-/// gathers dB and dA instead of dW in the third, from the same rows.
+/// What one expert's matrix does is in `apply`, `applyBack` and `learn` alone, with what adapters add to it.
 struct Bank {
   var weight: Parameter
   var bias: Parameter?
@@ -12,13 +10,18 @@ struct Bank {
 
   var outputs: Int { weight.value.rows / experts }
   var inputs: Int { weight.value.columns }
-  var isTrained: Bool { weight.isTrained || bias?.isTrained ?? false }
+  var isTrained: Bool { weight.learns || bias?.isTrained ?? false }
 
   private func rows(_ expert: Int) -> Range<Int> { expert * outputs..<(expert + 1) * outputs }
 
   /// The output x · Wᵀ.
-  func apply(_ expert: Int, _ x: Matrix, into output: Matrix) {
+  ///
+  /// - Parameter trace: of the rows of x.
+  func apply(
+    _ expert: Int, _ x: Matrix, into output: Matrix, _ trace: LowRankChange.Trace?
+  ) {
     Product.multiply(x, by: weight.value.rows(rows(expert)), rightTransposed: true, into: output)
+    if let trace { weight.change?.forward(x, into: output, trace, expert: expert) }
   }
 
   /// The gradient dx = dy · W, or the matrix plus that.

@@ -14,11 +14,14 @@ extension Tape {
     let inputs = [x] + (weights.map { [$0] } ?? [])
     let y = node(dispatch.rows, bank.outputs, from: inputs, isTrained: bank.isTrained)
     let type = numbers.kernel
+    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers)
     forward("experts in", y) {
       dispatch.forEachExpert { expert, rows in
         if rows.isEmpty { return }
         let output = y.value.rows(rows)
-        bank.apply(expert, dispatch.taken(x.value, rows, weights: weights?.value), into: output)
+        bank.apply(
+          expert, dispatch.taken(x.value, rows, weights: weights?.value), into: output,
+          trace?.rows(rows))
         if let bias = bank.bias { addBias(bank.part(expert, of: bias.value), to: output) }
       }
     }
@@ -27,14 +30,18 @@ extension Tape {
       let dx = wantsInput ? Matrix(dispatch.rows, x.columns, x.numbers) : nil
       let place = bank.gradientPlace()
       let biases = bank.bias.flatMap { $0.isTrained ? $0.gradientSum() : nil }
+      let way = bank.weight.wayBack(trace)
       dispatch.forEachExpert { expert, rows in
-        let dy = dy.rows(rows)
-        bank.learn(
-          expert, dy, dispatch.taken(x.value, rows, weights: weights?.value), place)
+        let above = dy.rows(rows)
+        let dy = way?.throughMagnitudes(above, rows: rows, expert: expert) ?? above
+        func taken() -> Matrix { dispatch.taken(x.value, rows, weights: weights?.value) }
+        bank.learn(expert, dy, taken(), place)
         if rows.isEmpty { return }
         if let dx { bank.applyBack(expert, dy, into: dx.rows(rows)) }
-        if let biases { Tape.addColumnSums(dy, to: bank.part(expert, of: biases)) }
+        way?.backward(dy, taken(), dx: dx?.rows(rows), rows: rows, expert: expert)
+        if let biases { Tape.addColumnSums(above, to: bank.part(expert, of: biases)) }
       }
+      way?.finish()
       guard let dx else { return }
       if let weights {
         Tape.scaleBack(dx, x.value, weights, type, dispatch)

@@ -15,12 +15,13 @@ extension Tape {
     let biasWeights = bank.bias == nil ? nil : weights
     let inputs = [x] + (biasWeights.map { [$0] } ?? [])
     let y = node(dispatch.count, bank.outputs, from: inputs, isTrained: bank.isTrained)
+    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers)
     forward("experts out", y) {
       let outputs = Matrix(dispatch.rows, bank.outputs, numbers)
       dispatch.forEachExpert { expert, rows in
         if rows.isEmpty { return }
         let output = outputs.rows(rows)
-        bank.apply(expert, x.value.rows(rows), into: output)
+        bank.apply(expert, x.value.rows(rows), into: output, trace?.rows(rows))
         guard let bias = bank.bias.map({ bank.part(expert, of: $0.value) }) else { return }
         guard let weights = biasWeights?.value.rows(rows) else {
           return addBias(bias, to: output)
@@ -36,23 +37,28 @@ extension Tape {
       let dx = x.isTracked ? x.gradientPlace() : nil
       let biases = bank.bias.flatMap { $0.isTrained ? $0.gradientSum() : nil }
       let products = biasWeights.flatMap { $0.isTracked ? $0.gradientSum() : nil }
+      let way = bank.weight.wayBack(trace)
       dispatch.forEachExpert { expert, rows in
-        let dy = dispatch.taken(dy, rows)
+        let above = dispatch.taken(dy, rows)
+        let dy = way?.throughMagnitudes(above, rows: rows, expert: expert) ?? above
         bank.learn(expert, dy, x.value.rows(rows), place)
         if rows.isEmpty { return }
         if let (target, accumulates) = dx {
           bank.applyBack(expert, dy, into: target.rows(rows), accumulates: accumulates)
         }
+        way?.backward(dy, x.value.rows(rows), dx: dx?.target.rows(rows), rows: rows, expert: expert)
         if let biases {
           Tape.addSums(
-            dy, weights: biasWeights?.value.rows(rows), to: bank.part(expert, of: biases))
+            above, weights: biasWeights?.value.rows(rows), to: bank.part(expert, of: biases))
         }
         if let products, let bias = bank.bias {
           multiply_by_row(
-            dy.numbers.kernel, dy.start, dy.stride, bank.part(expert, of: bias.value).start,
-            products.address(rows.lowerBound), dy.rows, dy.columns)
+            above.numbers.kernel, above.start, above.stride,
+            bank.part(expert, of: bias.value).start, products.address(rows.lowerBound), above.rows,
+            above.columns)
         }
       }
+      way?.finish()
     }
     return y
   }

@@ -11,15 +11,16 @@ extension Tape {
   public func linear(_ x: Node, _ weight: Parameter, bias: Parameter? = nil) -> Node {
     let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained)
-    var trace: LowRankChange.Trace?
+    let trace = weight.change?.trace(x.rows, y.numbers)
     forward("linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
-      trace = weight.change?.forward(x.value, into: y.value)
+      if let trace { weight.change?.forward(x.value, into: y.value, trace) }
       if let bias { addBias(bias.value, to: y.value) }
     }
-    backward("linear", y) { [trace] dy in
+    backward("linear", y) { dy in
       if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
-      let dy = trace.flatMap { weight.change?.backwardThroughMagnitudes(dy, $0) } ?? dy
+      let way = weight.wayBack(trace)
+      let dy = way?.throughMagnitudes(dy) ?? dy
       var target: Matrix?
       if x.isTracked {
         let (dx, accumulates) = x.gradientPlace()
@@ -30,7 +31,8 @@ extension Tape {
         let (dw, accumulates) = weight.gradientPlace()
         Product.multiply(dy, leftTransposed: true, by: x.value, into: dw, accumulates: accumulates)
       }
-      if let trace { weight.change?.backward(dy, x.value, trace, dx: target) }
+      way?.backward(dy, x.value, dx: target)
+      way?.finish()
     }
     return y
   }

@@ -16,15 +16,16 @@ extension Tape {
     let type = numbers.accumulated
     let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained, numbers: type)
-    var trace: LowRankChange.Trace?
+    let trace = weight.change?.trace(x.rows, y.numbers)
     forward("precise linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
-      trace = weight.change?.forward(x.value, into: y.value)
+      if let trace { weight.change?.forward(x.value, into: y.value, trace) }
       if let bias { addBias(bias.value, to: y.value) }
     }
-    backward("precise linear", y) { [trace] dy in
+    backward("precise linear", y) { dy in
       if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
-      let dy = trace.flatMap { weight.change?.backwardThroughMagnitudes(dy, $0) } ?? dy
+      let way = weight.wayBack(trace)
+      let dy = way?.throughMagnitudes(dy) ?? dy
       let dx = x.isTracked ? Matrix(x.rows, x.columns, type) : nil
       if let dx { Product.multiply(dy, by: weight.value.converted(to: type), into: dx) }
       if weight.isTrained {
@@ -32,9 +33,8 @@ extension Tape {
         Product.multiply(dy, leftTransposed: true, by: x.value.converted(to: type), into: dw)
         weight.add(dw)
       }
-      if let trace {
-        weight.change?.backward(dy.converted(to: x.numbers), x.value, trace, dx: dx)
-      }
+      way?.backward(dy.converted(to: x.numbers), x.value, dx: dx)
+      way?.finish()
       if let dx { x.add(dx.converted(to: x.numbers)) }
     }
     return y
