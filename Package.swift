@@ -25,18 +25,16 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .target(name: "CLinux"),
-    .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
-      name: "CKernels", dependencies: ["COneDNN", "COpenBLAS"],
+      name: "CKernels", dependencies: ["COneDNN"],
       cSettings: [.unsafeFlags(["-O3"])],
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
     .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
     .target(
-      name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"], swiftSettings: fast),
+      name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "MegatronFormat",
@@ -51,15 +49,15 @@ let package = Package(
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
       swiftSettings: fast),
     .target(
-      name: "Weights",
-      dependencies: ["Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
-      swiftSettings: fast),
-    .target(
       name: "Adapters",
       dependencies: [
         "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
         "Tensors",
       ],
+      swiftSettings: fast),
+    .target(
+      name: "Weights",
+      dependencies: ["Adapters", "Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
       swiftSettings: fast),
     .target(
       name: "Console",
@@ -96,7 +94,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Support", "Tensors"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Support"]),
+    .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
     .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),
@@ -116,8 +114,8 @@ let package = Package(
     .testTarget(
       name: "WeightsTests",
       dependencies: [
-        "Weights", "Blueprint", "Checkpoints", "Engine", "Kernels", "SafeTensors", "Support",
-        "Tensors",
+        "Weights", "Adapters", "Blueprint", "Checkpoints", "Engine", "Kernels", "SafeTensors",
+        "Support", "Tensors",
       ]),
     .testTarget(
       name: "TrainTests",

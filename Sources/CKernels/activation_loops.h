@@ -58,6 +58,25 @@ INLINE A NAME(slope)(activation_kind kind, A x) {
   case ACTIVATION_SIGMOID: body(ACTIVATION_SIGMOID); break;                                       \
   }
 
+/// As EACH_KIND, with a second constant: whether results are added. A condition inside a loop on whether to
+/// read what is there keeps the loop from vectorising.
+#define CASE_ADDING(body, kind)                                                                   \
+  case kind:                                                                                      \
+    if (accumulates) body(kind, true);                                                            \
+    else body(kind, false);                                                                       \
+    break;
+#define EACH_KIND_ADDING(body)                                                                    \
+  switch (kind) {                                                                                 \
+    CASE_ADDING(body, ACTIVATION_IDENTITY)                                                        \
+    CASE_ADDING(body, ACTIVATION_SILU)                                                            \
+    CASE_ADDING(body, ACTIVATION_GELU)                                                            \
+    CASE_ADDING(body, ACTIVATION_GELU_TANH)                                                       \
+    CASE_ADDING(body, ACTIVATION_RELU)                                                            \
+    CASE_ADDING(body, ACTIVATION_SQUARED_RELU)                                                    \
+    CASE_ADDING(body, ACTIVATION_QUICK_GELU)                                                      \
+    CASE_ADDING(body, ACTIVATION_SIGMOID)                                                         \
+  }
+
 KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long gate_row, const T *up,
                                        long up_row, T *y, long y_row, long rows, long width,
                                        double scale, double limit, double offset,
@@ -79,31 +98,39 @@ KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long
   }
 }
 
+/// One row of gated_backward; returns the gradient of its weight.
+INLINE A NAME(gated_backward_row)(const activation_kind kind, const bool accumulates, const T *g,
+                                  const T *u, const T *above, T *restrict to_gate, T *restrict to_up,
+                                  long width, A weight, A factor, A most, A more) {
+  A sum = 0;
+  for (long j = 0; j < width; j++) {
+    A left = LOAD(g[j]), right = LOAD(u[j]), d = LOAD(above[j]);
+    A cut = left > most ? most : left;
+    A bounded = right > most ? most : right < -most ? -most : right;
+    A through = left > most ? 0 : factor;
+    A open = right > most || right < -most ? 0 : (A)1;
+    A active = d * NAME(activate)(kind, factor * cut);
+    A first = weight * d * (bounded + more) * NAME(slope)(kind, factor * cut) * through;
+    A second = weight * active * open;
+    sum += active * (bounded + more);
+    to_gate[j] = STORE(accumulates ? first + LOAD(to_gate[j]) : first);
+    to_up[j] = STORE(accumulates ? second + LOAD(to_up[j]) : second);
+  }
+  return sum;
+}
+
 KERNEL static void NAME(gated_backward)(activation_kind kind, const T *gate, long gate_row, const T *up,
                                         long up_row, const T *dy, long dy_row, T *dgate,
                                         long dgate_row, T *dup, long dup_row, long rows, long width,
                                         double scale, double limit, double offset,
                                         const A *weights, A *weight_gradient, bool accumulates) {
-  A factor = (A)scale, most = (A)limit, more = (A)offset;
   for (long i = 0; i < rows; i++) {
-    A weight = weights ? weights[i] : 1, sum = 0;
-    const T *g = gate + i * gate_row, *u = up + i * up_row, *above = dy + i * dy_row;
-    T *to_gate = dgate + i * dgate_row, *to_up = dup + i * dup_row;
-#define BODY(K)                                                                                   \
-  for (long j = 0; j < width; j++) {                                                              \
-    A left = LOAD(g[j]), right = LOAD(u[j]), d = LOAD(above[j]);                                  \
-    A cut = left > most ? most : left;                                                            \
-    A bounded = right > most ? most : right < -most ? -most : right;                              \
-    A through = left > most ? 0 : factor;                                                         \
-    A open = right > most || right < -most ? 0 : (A)1;                                            \
-    A active = d * NAME(activate)(K, factor * cut);                                               \
-    A first = weight * d * (bounded + more) * NAME(slope)(K, factor * cut) * through;             \
-    A second = weight * active * open;                                                            \
-    sum += active * (bounded + more);                                                             \
-    to_gate[j] = STORE(accumulates ? first + LOAD(to_gate[j]) : first);                           \
-    to_up[j] = STORE(accumulates ? second + LOAD(to_up[j]) : second);                             \
-  }
-    EACH_KIND(BODY)
+    A sum = 0;
+#define BODY(K, ADDS)                                                                             \
+  sum = NAME(gated_backward_row)(K, ADDS, gate + i * gate_row, up + i * up_row, dy + i * dy_row,   \
+                                 dgate + i * dgate_row, dup + i * dup_row, width,                 \
+                                 weights ? weights[i] : 1, (A)scale, (A)limit, (A)offset)
+    EACH_KIND_ADDING(BODY)
 #undef BODY
     if (weight_gradient) weight_gradient[i] += sum;
   }
@@ -122,28 +149,38 @@ KERNEL static void NAME(activation_forward)(activation_kind kind, const T *x, lo
   }
 }
 
+/// One row of activation_backward; returns the gradient of its weight.
+INLINE A NAME(activation_backward_row)(const activation_kind kind, const bool accumulates,
+                                       const T *from, const T *above, T *restrict to, long width,
+                                       A weight) {
+  A sum = 0;
+  for (long j = 0; j < width; j++) {
+    A input = LOAD(from[j]), d = LOAD(above[j]);
+    A value = weight * NAME(slope)(kind, input) * d;
+    sum += d * NAME(activate)(kind, input);
+    to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);
+  }
+  return sum;
+}
+
 KERNEL static void NAME(activation_backward)(activation_kind kind, const T *x, long x_row, const T *dy,
                                              long dy_row, T *dx, long dx_row, long rows, long width,
                                              const A *weights, A *weight_gradient,
                                              bool accumulates) {
   for (long i = 0; i < rows; i++) {
-    const T *from = x + i * x_row, *above = dy + i * dy_row;
-    T *to = dx + i * dx_row;
-    A weight = weights ? weights[i] : 1, sum = 0;
-#define BODY(K)                                                                                   \
-  for (long j = 0; j < width; j++) {                                                              \
-    A input = LOAD(from[j]), d = LOAD(above[j]);                                                  \
-    A value = weight * NAME(slope)(K, input) * d;                                                 \
-    sum += d * NAME(activate)(K, input);                                                          \
-    to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);                                     \
-  }
-    EACH_KIND(BODY)
+    A sum = 0;
+#define BODY(K, ADDS)                                                                             \
+  sum = NAME(activation_backward_row)(K, ADDS, x + i * x_row, dy + i * dy_row, dx + i * dx_row,    \
+                                      width, weights ? weights[i] : 1)
+    EACH_KIND_ADDING(BODY)
 #undef BODY
     if (weight_gradient) weight_gradient[i] += sum;
   }
 }
 
 #undef EACH_KIND
+#undef EACH_KIND_ADDING
+#undef CASE_ADDING
 
 KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row, long rows, long width,
                                        double positive, double negative, double beta, double eps) {
@@ -153,10 +190,26 @@ KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row,
     T *to = y + i * y_row;
     for (long j = 0; j < width; j++) {
       A v = LOAD(from[j]);
-      A below = n * (MATH(expm1)(v < bound ? v : bound) - v);
+      A cut = v < bound ? v : bound;
+      A below = n * (MATH(exp_rest)(cut) + (cut - v));
       to[j] = STORE((v > 0 ? p * v * v : below) + b * v);
     }
   }
+}
+
+INLINE void NAME(xielu_backward_row)(const bool accumulates, const T *from, const T *above,
+                                     T *restrict to, long width, A p, A n, A b, A bound, A *sums) {
+  A first = 0, second = 0;
+  for (long j = 0; j < width; j++) {
+    A v = LOAD(from[j]), d = LOAD(above[j]);
+    A cut = v < bound ? v : bound, rest = MATH(exp_rest)(cut);
+    A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? rest + v : -1)));
+    first += v > 0 ? d * v * v : 0;
+    second += v > 0 ? 0 : d * (rest + (cut - v));
+    to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);
+  }
+  sums[0] += first;
+  sums[1] += second;
 }
 
 KERNEL static void NAME(xielu_backward)(const T *x, long x_row, const T *dy, long dy_row, T *dx,
@@ -167,16 +220,7 @@ KERNEL static void NAME(xielu_backward)(const T *x, long x_row, const T *dy, lon
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row, *above = dy + i * dy_row;
     T *to = dx + i * dx_row;
-    A first = 0, second = 0;
-    for (long j = 0; j < width; j++) {
-      A v = LOAD(from[j]), d = LOAD(above[j]);
-      A e = MATH(expm1)(v < bound ? v : bound);
-      A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? e : -1)));
-      first += v > 0 ? d * v * v : 0;
-      second += v > 0 ? 0 : d * (e - v);
-      to[j] = STORE(accumulates ? value + LOAD(to[j]) : value);
-    }
-    sums[0] += first;
-    sums[1] += second;
+    if (accumulates) NAME(xielu_backward_row)(true, from, above, to, width, p, n, b, bound, sums);
+    else NAME(xielu_backward_row)(false, from, above, to, width, p, n, b, bound, sums);
   }
 }

@@ -7,12 +7,11 @@
 #include "loops.h"
 #include "team.h"
 
-// The rows of a tile, of a block of queries, of those whose scores exist at once when gradients come back,
-// and of a block of keys.
+// The rows of a tile, of a block of queries and of a block of keys.
+enum { TILE = 6, QUERIES = 96, KEYS = 192 };
+
 // Vectors are arguments of inlined functions only, so that no convention for passing them matters.
 #pragma clang diagnostic ignored "-Wpsabi"
-
-enum { TILE = 6, QUERIES = 96, STRIP = 24, KEYS = 192 };
 
 #define PADDED(count, step) (((count) + (step) - 1) / (step) * (step))
 #define SINGLE_f32 1
@@ -48,18 +47,33 @@ INLINE bool is_plain(const attention *job) {
   return !job->cap && !job->slopes && !job->sparse_size && !job->selection;
 }
 
+/// Whether the queries of all heads of a group fit in one block.
+INLINE bool is_short(const attention *job, const attention_span *span) {
+  return span->queries * (job->heads / job->groups) <= QUERIES;
+}
+
+/// How many rows of keys there are in all.
+INLINE long key_rows(const attention *job) {
+  const attention_span *last = (const attention_span *)job->spans + job->span_count - 1;
+  return last->key + last->keys;
+}
+
 typedef struct {
   const attention *job;
   const head_place *output, *queries, *keys, *values;
   void *sinks;
-  /// Memory for each thread.
-  char *room;
+  /// Whether gradients are added to rather than stored.
+  bool adds;
+  /// Memory of each thread, and that of sums which parts share.
+  char *room, *shared;
   size_t room_bytes;
-  /// Into how many parts the blocks of queries of a group are divided.
+  /// Into how many parts the work of a group is divided.
   long parts;
   /// The next unit of work that nobody has taken: which thread takes it changes no result.
   long next;
 } attention_work;
+
+typedef enum { FORWARD, BACKWARD, JOIN_PARTS } attention_step;
 
 // How bfloat16 lie when those of two vectors are paired.
 static const uint16_t pair_order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
@@ -112,12 +126,11 @@ static const uint16_t pair_order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,
 // MARK: Choosing
 
 typedef struct {
-  size_t (*bytes)(const attention *job, bool is_backward);
-  void (*forward)(attention_work *work, int thread);
-  void (*backward)(attention_work *work, int thread);
+  void (*measure)(const attention *job, bool is_backward, size_t *own, size_t *shared);
+  void (*run)(attention_work *work, int thread, attention_step step);
 } variant;
 
-#define ENTRIES(name) {attention_bytes_##name, forward_part_##name, backward_part_##name}
+#define ENTRIES(name) {measure_##name, run_units_##name}
 #define VARIANTS(name) {ENTRIES(name##_f32), ENTRIES(name##_bf16), ENTRIES(name##_f64)}
 
 static const variant *chosen(number_type type) {
@@ -131,30 +144,50 @@ static const variant *chosen(number_type type) {
   return &any[type];
 }
 
+/// Groups that do not come out even among the threads are divided.
+static long part_count(const attention *job, bool is_backward) {
+  long units = job->span_count * job->groups, threads = team_size();
+  if (units % threads == 0 || units > 8 * threads) return 1;
+  long per_group = job->heads / job->groups;
+  return is_backward && per_group < threads ? per_group : threads;
+}
+
 size_t attention_room(const attention *job, bool is_backward) {
-  return chosen(job->type)->bytes(job, is_backward);
+  size_t own, shared;
+  chosen(job->type)->measure(job, is_backward, &own, &shared);
+  long parts = part_count(job, is_backward);
+  return own * team_size() + (is_backward && parts > 1 ? parts * shared : 0);
 }
 
-static void run_forward(void *context, int thread, int threads) {
-  attention_work *work = context;
-  chosen(work->job->type)->forward(work, thread);
+static void run_forward(void *work, int thread, int threads) {
+  chosen(((attention_work *)work)->job->type)->run(work, thread, FORWARD);
 }
 
-static void run_backward(void *context, int thread, int threads) {
-  attention_work *work = context;
-  chosen(work->job->type)->backward(work, thread);
+static void run_backward(void *work, int thread, int threads) {
+  chosen(((attention_work *)work)->job->type)->run(work, thread, BACKWARD);
+}
+
+static void run_join(void *work, int thread, int threads) {
+  chosen(((attention_work *)work)->job->type)->run(work, thread, JOIN_PARTS);
 }
 
 void attention_forward(const attention *job, void *room) {
-  long units = job->span_count * job->groups, threads = team_size();
-  attention_work work = {.job = job, .room = room, .room_bytes = attention_room(job, false)};
-  // Groups that do not come out even are divided.
-  work.parts = units % threads == 0 || units > 8 * threads ? 1 : threads;
+  attention_work work = {.job = job, .room = room, .parts = part_count(job, false)};
+  size_t shared;
+  chosen(job->type)->measure(job, false, &work.room_bytes, &shared);
   team_run(run_forward, &work);
 }
 
 void attention_backward(const attention *job, const head_place *output, const head_place *queries,
-                        const head_place *keys, const head_place *values, void *sinks, void *room) {
-  attention_work work = {job, output, queries, keys, values, sinks, room, attention_room(job, true), 1, 0};
+                        const head_place *keys, const head_place *values, bool adds, void *sinks,
+                        void *room) {
+  attention_work work = {job, output, queries, keys, values, sinks, adds, room};
+  size_t shared;
+  chosen(job->type)->measure(job, true, &work.room_bytes, &shared);
+  work.parts = part_count(job, true);
+  work.shared = work.room + work.room_bytes * team_size();
   team_run(run_backward, &work);
+  if (work.parts == 1) return;
+  work.next = 0;
+  team_run(run_join, &work);
 }

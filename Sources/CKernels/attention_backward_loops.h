@@ -33,68 +33,60 @@ INLINE void NAME(change)(const A *score, const A *product, const A *slope, long 
   }
 }
 
-/// Scores, weights and changes of STRIP rows of a block of queries, row `r` of it on, with a block of keys.
-///
-/// - index: of the block's first query among the keys.
+/// Sets a row of a block but for units first ..< last to zero.
+INLINE void NAME(blank)(U *row, long first, long last, long count) {
+  memset(row, 0, first * sizeof(U));
+  memset(row + last, 0, (count - last) * sizeof(U));
+}
+
+/// Scores, weights and changes of a tile of rows of a block of queries, row `r` of it on, with a block of
+/// keys; zeros where nothing is seen.
 static void NAME(backward_rows)(const attention *job, const attention_span *span, long head, long start,
                                 long count, long key, long r, const NAME(plan) *plan) {
   const NAME(room) *room = &plan->room;
   long index = span->keys - span->queries + start;
-  long rows = PADDED(count, TILE) - r < STRIP ? PADDED(count, TILE) - r : STRIP;
-  const U *queries = room->queries + (start + r) * plan->key_units;
-  const U *above = room->above + (start + r) * plan->value_units;
-  long low = first_seen(job, span, index + r) - key, high = index + r + rows - key;
+  long low = first_seen(job, span, index + r) - key, high = index + r + TILE - key;
   low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
   high = high < 0 ? 0 : high < KEYS ? PADDED(high, 2 * LANES) : KEYS;
   if (low > high) low = high;
   for (long n = low / LANES, wide; n < high / LANES; n += wide) {
     wide = NAME(strip)((high - low) / LANES, n - low / LANES);
-    for (long i = 0; i < rows; i += TILE) {
-      if (key + n * LANES >= index + r + i + TILE) continue;
-      NAME(tiles)(wide, plan->key_units, queries + i * plan->key_units, plan->key_units, 1,
-                  room->keys_turned + key * plan->key_units + n * LANES, KEYS,
-                  room->scores + i * KEYS + n * LANES, KEYS, false);
-      NAME(tiles)(wide, plan->value_units, above + i * plan->value_units, plan->value_units, 1,
-                  room->values_turned + key * plan->value_units + n * LANES, KEYS,
-                  room->products + i * KEYS + n * LANES, KEYS, false);
-    }
+    NAME(tiles)(wide, plan->key_units, room->queries + (start + r) * plan->key_units, plan->key_units, 1,
+                room->keys_turned + key * plan->key_units + n * LANES, KEYS, room->scores + n * LANES,
+                KEYS, false);
+    NAME(tiles)(wide, plan->value_units, room->above + (start + r) * plan->value_units,
+                plan->value_units, 1, room->values_turned + key * plan->value_units + n * LANES, KEYS,
+                room->products + n * LANES, KEYS, false);
   }
   bool plain = is_plain(job);
   A *slopes = job->cap ? room->slopes : 0;
-  for (long i = 0; i < rows; i += 2) {
-    long row = r + i, end = index + row + 2 - key;
-    end = end < 0 ? 0 : end > high ? high : PADDED(end, 2 * LANES);
-    end = end < low ? low : end;
-    for (long two = 0; two < 2; two++) {
-      A *score = room->scores + (i + two) * KEYS;
-      long from = first_seen(job, span, index + row + two) - key, to = index + row + two + 1 - key;
-      from = from < low ? low : from;
-      to = to > end ? end : to;
-      if (row + two >= count) to = from = 0;
-      if (!plain)
-        NAME(finish_scores)(job, span, head, span->query + start + row + two, index + row + two, key,
-                            from, to, score, slopes ? slopes + (i + two) * KEYS : 0);
-      NAME(mask)(score, low, end, from, to);
-      // What is masked has no weight, whatever stands there.
-      if (slopes) NAME(blank)(slopes + (i + two) * KEYS, low, end, from, to);
-      NAME(blank)(room->products + (i + two) * KEYS, low, end, from, to);
-    }
-    U *weights = room->weights + row / PER_UNIT * KEYS, *changes = room->changes + row / PER_UNIT * KEYS;
-    U *change_rows = room->change_rows + row * UNITS(KEYS);
+  for (long i = 0; i < TILE; i++) {
+    long query = r + i;
+    A *score = room->scores + i * KEYS, *slope = slopes ? slopes + i * KEYS : 0;
+    long from = first_seen(job, span, index + query) - key, to = index + query + 1 - key;
+    if (query >= count) to = from = 0;
+    from = from < low ? low : from;
+    to = to > high ? high : to;
+    if (slope) memset(slope, 0, KEYS * sizeof(A));
+    if (!plain)
+      NAME(finish_scores)(job, span, head, span->query + start + query, index + query, key, from, to,
+                          score, slope);
+    NAME(mask)(score, low, high, from, to);
+  }
+  for (long i = 0; i < TILE; i += 2) {
+    long query = r + i;
+    U *weights = room->weights + query / PER_UNIT * KEYS, *changes = room->changes + query / PER_UNIT * KEYS;
+    U *change_rows = room->change_rows + query * UNITS(KEYS);
     NAME(change)(room->scores + i * KEYS, room->products + i * KEYS, slopes ? slopes + i * KEYS : 0, low,
-                 end, plain ? (A)job->scale : 1, room->total + start + row, room->delta + start + row,
+                 high, plain ? (A)job->scale : 1, room->total + start + query, room->delta + start + query,
                  weights, changes, change_rows);
     for (long line = 0; line < 2 / PER_UNIT; line++) {
-      memset(weights + line * KEYS, 0, low * sizeof(U));
-      memset(changes + line * KEYS, 0, low * sizeof(U));
-      memset(weights + line * KEYS + end, 0, (KEYS - end) * sizeof(U));
-      memset(changes + line * KEYS + end, 0, (KEYS - end) * sizeof(U));
+      NAME(blank)(weights + line * KEYS, low, high, KEYS);
+      NAME(blank)(changes + line * KEYS, low, high, KEYS);
     }
 #if PER_UNIT == 2
-    for (long line = 0; line < 2; line++) {
-      memset(change_rows + line * UNITS(KEYS), 0, UNITS(low) * sizeof(U));
-      memset(change_rows + line * UNITS(KEYS) + UNITS(end), 0, UNITS(KEYS - end) * sizeof(U));
-    }
+    for (long line = 0; line < 2; line++)
+      NAME(blank)(change_rows + line * UNITS(KEYS), UNITS(low), UNITS(high), UNITS(KEYS));
 #endif
   }
 }
@@ -108,7 +100,7 @@ static void NAME(backward_block)(const attention *job, const attention_span *spa
   long tiles = PADDED(count, TILE);
   long columns = span->keys - key < KEYS ? span->keys - key : KEYS;
   if (columns > index + count - key) columns = index + count - key;
-  for (long r = 0; r < tiles; r += STRIP)
+  for (long r = 0; r < tiles; r += TILE)
     NAME(backward_rows)(job, span, head, start, count, key, r, plan);
   // By keys: a key is seen by its own query first.
   for (long n = 0, wide; n < value_width / LANES; n += wide) {
@@ -177,35 +169,62 @@ static A NAME(backward_head)(attention_work *work, const attention_span *span, l
   return of_sink;
 }
 
-/// Adds sums [rows, size] to a gradient's rows.
-static void NAME(add_rows)(const A *sums, long width, A scale, T *to, long to_row, long rows, long size) {
+/// Stores sums [rows, size] in a gradient's rows, or adds them.
+static void NAME(give_rows)(const A *sums, long width, A scale, T *to, long to_row, long rows, long size,
+                            bool adds) {
   for (long i = 0; i < rows; i++, sums += width, to += to_row)
-    for (long c = 0; c < size; c++) to[c] = STORE(LOAD(to[c]) + scale * sums[c]);
+    if (adds)
+      for (long c = 0; c < size; c++) to[c] = STORE(LOAD(to[c]) + scale * sums[c]);
+    else
+      for (long c = 0; c < size; c++) to[c] = STORE(scale * sums[c]);
 }
 
-/// The heads of one group of one sequence.
-static void NAME(backward_unit)(attention_work *work, const attention_span *span, long unit, long group,
+/// The sums of a group's keys and values become gradients.
+static void NAME(give_keys)(const attention_work *work, const attention_span *span, long group,
+                            const A *of_keys, const A *of_values, const NAME(plan) *plan) {
+  const attention *job = work->job;
+  if (work->keys->start)
+    NAME(give_rows)(of_keys, plan->key_width, (A)job->scale,
+                    NAME(head_row)(work->keys, span->key, group), work->keys->row, span->keys,
+                    job->key_size, work->adds);
+  if (work->values->start)
+    NAME(give_rows)(of_values, plan->value_width, 1, NAME(head_row)(work->values, span->key, group),
+                    work->values->row, span->keys, job->value_size, work->adds);
+}
+
+/// Where the sums of one part of a group's heads gather for `finish`: those of keys, then those of values.
+INLINE A *NAME(shared_sums)(const attention_work *work, const attention_span *span, long group, long part,
+                            const NAME(plan) *plan) {
+  long width = plan->key_width + plan->value_width, groups = work->job->groups;
+  return (A *)work->shared +
+         ((part * groups + group) * key_rows(work->job) + span->key) * width;
+}
+
+/// One of `parts` parts of the heads of one group of one sequence.
+static void NAME(backward_unit)(attention_work *work, long which, long group, long part,
                                 const NAME(plan) *plan) {
   const attention *job = work->job;
-  const NAME(room) *room = &plan->room;
+  const attention_span *span = (const attention_span *)job->spans + which;
+  NAME(room) room = plan->room;
   long per_group = job->heads / job->groups, before = span->keys - span->queries;
   long key_width = plan->key_width, value_width = plan->value_width;
+  long padded = PADDED(span->keys, KEYS);
+  memset(room.of_keys, 0, padded * key_width * sizeof(A));
+  memset(room.of_values, 0, padded * value_width * sizeof(A));
   const T *keys = NAME(head_row)(&job->keys, span->key, group);
   const T *values = NAME(head_row)(&job->values, span->key, group);
-  long padded = PADDED(span->keys, KEYS);
-  memset(room->of_keys, 0, padded * key_width * sizeof(A));
-  memset(room->of_values, 0, padded * value_width * sizeof(A));
-  NAME(lay_paired)(keys, job->keys.row, span->keys, job->key_size, room->paired, key_width);
+  NAME(lay_paired)(keys, job->keys.row, span->keys, job->key_size, room.paired, key_width);
   for (long key = 0; key < span->keys; key += KEYS) {
     long count = span->keys - key < KEYS ? span->keys - key : KEYS;
     NAME(lay_turned)(keys + key * job->keys.row, job->keys.row, count, job->key_size,
-                     room->keys_turned + key * plan->key_units, KEYS);
+                     room.keys_turned + key * plan->key_units, KEYS);
     NAME(lay_turned)(values + key * job->values.row, job->values.row, count, job->value_size,
-                     room->values_turned + key * plan->value_units, KEYS);
+                     room.values_turned + key * plan->value_units, KEYS);
   }
-  for (long head = group * per_group; head < (group + 1) * per_group; head++) {
+  long last = group * per_group + per_group * (part + 1) / work->parts;
+  for (long head = group * per_group + per_group * part / work->parts; head < last; head++) {
     A of_sink = NAME(backward_head)(work, span, head, plan);
-    if (work->sinks) ((A *)work->sinks)[unit / job->groups * job->heads + head] = of_sink;
+    if (work->sinks) ((A *)work->sinks)[which * job->heads + head] = of_sink;
     for (long key = 0; key < span->keys; key += KEYS)
       for (long start = 0; start < span->queries; start += QUERIES) {
         long count = span->queries - start < QUERIES ? span->queries - start : QUERIES;
@@ -214,40 +233,46 @@ static void NAME(backward_unit)(attention_work *work, const attention_span *span
         NAME(backward_block)(job, span, head, start, count, key, plan);
       }
     if (work->queries->start)
-      NAME(add_rows)(room->of_queries, key_width, (A)job->scale,
-                     NAME(head_row)(work->queries, span->query, head), work->queries->row,
-                     span->queries, job->key_size);
+      NAME(give_rows)(room.of_queries, key_width, (A)job->scale,
+                      NAME(head_row)(work->queries, span->query, head), work->queries->row,
+                      span->queries, job->key_size, work->adds);
   }
-  if (work->keys->start)
-    NAME(add_rows)(room->of_keys, key_width, (A)job->scale,
-                   NAME(head_row)(work->keys, span->key, group), work->keys->row, span->keys,
-                   job->key_size);
-  if (work->values->start)
-    NAME(add_rows)(room->of_values, value_width, 1, NAME(head_row)(work->values, span->key, group),
-                   work->values->row, span->keys, job->value_size);
+  if (work->parts == 1) {
+    NAME(give_keys)(work, span, group, room.of_keys, room.of_values, plan);
+    return;
+  }
+  A *sums = NAME(shared_sums)(work, span, group, part, plan);
+  memcpy(sums, room.of_keys, span->keys * key_width * sizeof(A));
+  memcpy(sums + span->keys * key_width, room.of_values, span->keys * value_width * sizeof(A));
+}
+
+/// Adds up the parts of one group of one sequence, one after the other.
+static void NAME(join_unit)(attention_work *work, long which, long group, const NAME(plan) *plan) {
+  const attention_span *span = (const attention_span *)work->job->spans + which;
+  A *sums = NAME(shared_sums)(work, span, group, 0, plan);
+  long count = span->keys * (plan->key_width + plan->value_width);
+  for (long part = 1; part < work->parts; part++) {
+    const A *others = NAME(shared_sums)(work, span, group, part, plan);
+    for (long i = 0; i < count; i++) sums[i] += others[i];
+  }
+  NAME(give_keys)(work, span, group, sums, sums + span->keys * plan->key_width, plan);
 }
 
 // MARK: Parts of the team
 
-static void NAME(backward_part)(attention_work *work, int thread) {
-  NAME(plan) plan = NAME(make_plan)(work->job, work->room + thread * work->room_bytes, true);
-  const attention_span *spans = (const attention_span *)work->job->spans;
-  for (;;) {
-    long unit = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
-    if (unit >= work->job->span_count * work->job->groups) return;
-    NAME(backward_unit)(work, &spans[unit / work->job->groups], unit, unit % work->job->groups, &plan);
-  }
-}
-
-static void NAME(forward_part)(attention_work *work, int thread) {
+static void NAME(run_units)(attention_work *work, int thread, attention_step step) {
   const attention *job = work->job;
-  NAME(plan) plan = NAME(make_plan)(job, work->room + thread * work->room_bytes, false);
+  NAME(plan) plan = NAME(make_plan)(job, work->room + thread * work->room_bytes, step != FORWARD);
   const attention_span *spans = (const attention_span *)job->spans;
+  long parts = step == JOIN_PARTS ? 1 : work->parts;
   for (;;) {
     long unit = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
-    long which = unit / work->parts;
-    if (which >= job->span_count * job->groups) return;
-    NAME(forward_unit)(job, &spans[which / job->groups], which % job->groups, unit % work->parts,
-                       work->parts, &plan);
+    long which = unit / parts / job->groups, group = unit / parts % job->groups, part = unit % parts;
+    if (which >= job->span_count) return;
+    switch (step) {
+    case FORWARD: NAME(forward_unit)(job, &spans[which], group, part, parts, &plan); break;
+    case BACKWARD: NAME(backward_unit)(work, which, group, part, &plan); break;
+    case JOIN_PARTS: NAME(join_unit)(work, which, group, &plan); break;
+    }
   }
 }

@@ -8,9 +8,9 @@
 
 /// What one thread works in.
 typedef struct {
-  /// Of a whole sequence's keys: turned keys and values, paired keys or values.
+  /// Of keys and values of one group, block by block: turned keys and values, paired keys or values.
   U *keys_turned, *values_turned, *paired;
-  /// Of one block of queries, or of all of a head: rows and pairs of queries and of the gradient above.
+  /// Queries of one block, or when gradients come back those of a head, and gradients of its output.
   U *queries, *above, *queries_paired, *above_paired;
   A *scores, *products, *slopes;
   U *weights, *changes, *change_rows;
@@ -33,10 +33,11 @@ INLINE void *NAME(take)(char *base, size_t *used, size_t count, size_t size) {
 
 static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_backward) {
   const attention_span *spans = (const attention_span *)job->spans;
-  long keys = 0, queries = 0;
+  long keys = KEYS, queries = QUERIES;
   for (long i = 0; i < job->span_count; i++) {
-    keys = spans[i].keys > keys ? spans[i].keys : keys;
     queries = spans[i].queries > queries ? spans[i].queries : queries;
+    if (!is_backward && is_short(job, &spans[i])) continue;
+    keys = spans[i].keys > keys ? spans[i].keys : keys;
   }
   keys = PADDED(keys, KEYS);
   queries = PADDED(queries, QUERIES);
@@ -45,18 +46,18 @@ static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_back
                      .value_width = PADDED(job->value_size, LANES)};
   NAME(room) *room = &plan.room;
 #define TAKE(what, count, type) room->what = NAME(take)(base, &plan.bytes, count, sizeof(type))
-  TAKE(keys_turned, keys * plan.key_units, U);
+  TAKE(keys_turned, keys * PADDED(plan.key_units, LANES), U);
   TAKE(weights, QUERIES * KEYS, U);
   if (is_backward) {
-    TAKE(values_turned, keys * plan.value_units, U);
+    TAKE(values_turned, keys * PADDED(plan.value_units, LANES), U);
     TAKE(paired, UNITS(keys) * plan.key_width, U);
     TAKE(queries, queries * plan.key_units, U);
     TAKE(above, queries * plan.value_units, U);
     TAKE(queries_paired, UNITS(queries) * plan.key_width, U);
     TAKE(above_paired, UNITS(queries) * plan.value_width, U);
-    TAKE(scores, STRIP * KEYS, A);
-    TAKE(products, STRIP * KEYS, A);
-    TAKE(slopes, STRIP * KEYS, A);
+    TAKE(scores, TILE * KEYS, A);
+    TAKE(products, TILE * KEYS, A);
+    TAKE(slopes, TILE * KEYS, A);
     TAKE(changes, QUERIES * KEYS, U);
     room->change_rows = room->changes;
     if (PER_UNIT > 1) TAKE(change_rows, QUERIES * KEYS, U);
@@ -67,8 +68,8 @@ static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_back
     TAKE(of_values, keys * plan.value_width, A);
   } else {
     TAKE(paired, UNITS(keys) * plan.value_width, U);
-    TAKE(queries, QUERIES * plan.key_units, U);
-    TAKE(scores, QUERIES * KEYS, A);
+    TAKE(queries, (QUERIES + TILE) * plan.key_units, U);
+    TAKE(scores, TILE * KEYS, A);
     TAKE(sums, QUERIES * plan.value_width, A);
     TAKE(most, QUERIES, A);
     TAKE(total, QUERIES, A);
@@ -77,8 +78,11 @@ static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_back
   return plan;
 }
 
-static size_t NAME(attention_bytes)(const attention *job, bool is_backward) {
-  return PADDED(NAME(make_plan)(job, 0, is_backward).bytes, 4096);
+/// The bytes that each thread works in, and those of sums that parts share.
+static void NAME(measure)(const attention *job, bool is_backward, size_t *own, size_t *shared) {
+  NAME(plan) plan = NAME(make_plan)(job, 0, is_backward);
+  *own = PADDED(plan.bytes, 4096);
+  *shared = job->groups * key_rows(job) * (plan.key_width + plan.value_width) * sizeof(A);
 }
 
 INLINE T *NAME(head_row)(const head_place *place, long row, long head) {
@@ -119,12 +123,6 @@ INLINE void NAME(mask)(A *score, long first, long last, long from, long to) {
   for (long j = to > first ? to : first; j < last; j++) score[j] = -INFINITY;
 }
 
-/// The same with zeros.
-INLINE void NAME(blank)(A *score, long first, long last, long from, long to) {
-  for (long j = first; j < from && j < last; j++) score[j] = 0;
-  for (long j = to > first ? to : first; j < last; j++) score[j] = 0;
-}
-
 // MARK: Forward
 
 /// Takes a row of scores, columns first ..< last, into the running maximum and sum; its weights relative to
@@ -159,89 +157,137 @@ INLINE void NAME(soften)(const A *score, long first, long last, A scale, A *most
   *total += NAME(sum_of)(sum);
 }
 
-/// One block of `count` queries of a head, from row `start` of the span on.
-static void NAME(forward_block)(const attention *job, const attention_span *span, long head, long start,
-                                long count, const NAME(plan) *plan) {
+/// A block of rows: `count` queries of a span from `start` on, of one head after the other.
+typedef struct {
+  const attention *job;
+  const attention_span *span;
+  long head, heads, start, count;
+  /// The key of the first query.
+  long index;
+} NAME(block);
+
+static void NAME(begin_block)(const NAME(block) *block, const NAME(plan) *plan) {
+  const attention *job = block->job;
   const NAME(room) *room = &plan->room;
   const A *sinks = job->sinks;
-  long index = span->keys - span->queries + start, last = index + count - 1;
-  long tiles = PADDED(count, TILE), width = plan->value_width, row_units = UNITS(KEYS);
-  bool plain = is_plain(job);
-  A scale = plain ? (A)job->scale : 1;
-  NAME(lay_rows)(NAME(head_row)(&job->queries, span->query + start, head), job->queries.row, count,
-                 job->key_size, room->queries);
-  memset(room->sums, 0, tiles * width * sizeof(A));
-  for (long i = 0; i < count; i++) {
-    room->most[i] = sinks ? sinks[head] : -INFINITY;
-    room->total[i] = sinks ? 1 : 0;
-  }
-  for (long key = first_seen(job, span, index) / KEYS * KEYS; key <= last; key += KEYS) {
-    const U *turned = room->keys_turned + key * plan->key_units;
-    const U *paired = room->paired + UNITS(key) * width;
-    long columns = last + 1 - key < KEYS ? last + 1 - key : KEYS;
-    long vectors = PADDED(columns, 2 * LANES) / LANES;
-    for (long n = 0, wide; n < vectors; n += wide) {
-      wide = NAME(strip)(vectors, n);
-      for (long r = 0; r < tiles; r += TILE)
-        if (key + n * LANES < index + r + TILE &&
-            key + (n + wide) * LANES > first_seen(job, span, index + r))
-          NAME(tiles)(wide, plan->key_units, room->queries + r * plan->key_units, plan->key_units, 1,
-                      turned + n * LANES, KEYS, room->scores + r * KEYS + n * LANES, KEYS, false);
+  long rows = PADDED(block->heads * block->count, TILE);
+  memset(room->sums, 0, rows * plan->value_width * sizeof(A));
+  for (long h = 0; h < block->heads; h++) {
+    long head = block->head + h, first = h * block->count;
+    NAME(lay_rows)(NAME(head_row)(&job->queries, block->span->query + block->start, head),
+                   job->queries.row, block->count, job->key_size,
+                   room->queries + first * plan->key_units);
+    for (long i = first; i < first + block->count; i++) {
+      room->most[i] = sinks ? sinks[head] : -INFINITY;
+      room->total[i] = sinks ? 1 : 0;
     }
-    for (long r = 0; r < tiles; r += TILE) {
-      // The columns that some row of the tile sees.
-      long low = first_seen(job, span, index + r) - key, high = index + r + TILE - key;
-      low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
-      high = PADDED(high < columns ? high : columns, 2 * LANES);
-      if (low >= high) continue;
-      for (long i = r; i < r + TILE; i++) {
-        A *score = room->scores + i * KEYS;
-        long from = first_seen(job, span, index + i) - key, to = index + i + 1 - key;
-        if (i >= count) to = from = 0;
-        from = from < low ? low : from;
-        to = to > high ? high : to;
-        if (!plain)
-          NAME(finish_scores)(job, span, head, span->query + start + i, index + i, key, from, to, score,
-                              0);
-        NAME(mask)(score, low, high, from, to);
-        NAME(soften)(score, low, high, scale, &room->most[i], &room->total[i], room->sums + i * width,
-                     width, room->weights + i * row_units);
-      }
-      for (long n = 0, wide; n < width / LANES; n += wide) {
-        wide = NAME(strip)(width / LANES, n);
-        NAME(tiles)(wide, (high - low) / PER_UNIT, room->weights + r * row_units + low / PER_UNIT,
-                    row_units, 1, paired + low / PER_UNIT * width + n * LANES, width,
-                    room->sums + r * width + n * LANES, width, true);
-      }
-    }
-  }
-  A *statistics = (A *)job->statistics + head * job->statistics_row + span->query + start;
-  for (long i = 0; i < count; i++) {
-    T *to = NAME(head_row)(&job->output, span->query + start + i, head);
-    A total = room->total[i], factor = total > 0 ? 1 / total : 0;
-    for (long c = 0; c < job->value_size; c++) to[c] = STORE(room->sums[i * width + c] * factor);
-    statistics[i] = total > 0 ? room->most[i] + MATH(log)(total) : INFINITY;
   }
 }
 
-/// The heads of one group of one sequence: every `parts`th block of queries.
+/// Takes a block of keys in, which `turned` and `paired` hold with its values.
+static void NAME(attend)(const NAME(block) *block, long key, const U *turned, const U *paired,
+                         const NAME(plan) *plan) {
+  const attention *job = block->job;
+  const attention_span *span = block->span;
+  const NAME(room) *room = &plan->room;
+  long rows = block->heads * block->count, index = block->index, last = index + block->count - 1;
+  long width = plan->value_width, row_units = UNITS(KEYS);
+  bool plain = is_plain(job);
+  A scale = plain ? (A)job->scale : 1;
+  long columns = last + 1 - key < KEYS ? last + 1 - key : KEYS;
+  for (long r = 0; r < rows; r += TILE) {
+    // The columns that some row of the tile sees.
+    bool single = block->heads == 1;
+    long low = first_seen(job, span, single ? index + r : index) - key;
+    long high = single && index + r + TILE - key < columns ? index + r + TILE - key : columns;
+    low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
+    high = PADDED(high, 2 * LANES);
+    if (low >= high) continue;
+    for (long n = low / LANES, wide; n < high / LANES; n += wide) {
+      wide = NAME(strip)((high - low) / LANES, n - low / LANES);
+      NAME(tiles)(wide, plan->key_units, room->queries + r * plan->key_units, plan->key_units, 1,
+                  turned + n * LANES, KEYS, room->scores + n * LANES, KEYS, false);
+    }
+    for (long i = r; i < r + TILE; i++) {
+      A *score = room->scores + (i - r) * KEYS;
+      long query = i % block->count, head = block->head + i / block->count;
+      long from = first_seen(job, span, index + query) - key, to = index + query + 1 - key;
+      if (i >= rows) to = from = 0;
+      from = from < low ? low : from;
+      to = to > high ? high : to;
+      if (!plain)
+        NAME(finish_scores)(job, span, head, span->query + block->start + query, index + query, key,
+                            from, to, score, 0);
+      NAME(mask)(score, low, high, from, to);
+      NAME(soften)(score, low, high, scale, &room->most[i], &room->total[i], room->sums + i * width,
+                   width, room->weights + (i - r) * row_units);
+    }
+    for (long n = 0, wide; n < width / LANES; n += wide) {
+      wide = NAME(strip)(width / LANES, n);
+      NAME(tiles)(wide, (high - low) / PER_UNIT, room->weights + low / PER_UNIT, row_units, 1,
+                  paired + low / PER_UNIT * width + n * LANES, width,
+                  room->sums + r * width + n * LANES, width, true);
+    }
+  }
+}
+
+static void NAME(finish_block)(const NAME(block) *block, const NAME(plan) *plan) {
+  const attention *job = block->job;
+  const NAME(room) *room = &plan->room;
+  for (long i = 0; i < block->heads * block->count; i++) {
+    long head = block->head + i / block->count;
+    long row = block->span->query + block->start + i % block->count;
+    T *to = NAME(head_row)(&job->output, row, head);
+    const A *sums = room->sums + i * plan->value_width;
+    A total = room->total[i], factor = total > 0 ? 1 / total : 0;
+    for (long c = 0; c < job->value_size; c++) to[c] = STORE(sums[c] * factor);
+    ((A *)job->statistics)[head * job->statistics_row + row] =
+        total > 0 ? room->most[i] + MATH(log)(total) : INFINITY;
+  }
+}
+
+/// Lays out a block of a group's keys and values.
+static void NAME(lay_block)(const attention *job, const attention_span *span, long group, long key,
+                            U *turned, U *paired, const NAME(plan) *plan) {
+  long count = span->keys - key < KEYS ? span->keys - key : KEYS;
+  NAME(lay_turned)(NAME(head_row)(&job->keys, span->key + key, group), job->keys.row, count,
+                   job->key_size, turned, KEYS);
+  NAME(lay_paired)(NAME(head_row)(&job->values, span->key + key, group), job->values.row, count,
+                   job->value_size, paired, plan->value_width);
+}
+
+/// One of `parts` parts of what a group of a sequence has to do.
 static void NAME(forward_unit)(const attention *job, const attention_span *span, long group, long part,
                                long parts, const NAME(plan) *plan) {
   const NAME(room) *room = &plan->room;
-  long per_group = job->heads / job->groups;
-  long first = first_seen(job, span, span->keys - span->queries) / KEYS * KEYS;
-  for (long key = first; key < span->keys; key += KEYS) {
-    long count = span->keys - key < KEYS ? span->keys - key : KEYS;
-    NAME(lay_turned)(NAME(head_row)(&job->keys, span->key + key, group), job->keys.row, count,
-                     job->key_size, room->keys_turned + key * plan->key_units, KEYS);
-    NAME(lay_paired)(NAME(head_row)(&job->values, span->key + key, group), job->values.row, count,
-                     job->value_size, room->paired + UNITS(key) * plan->value_width,
-                     plan->value_width);
+  long per_group = job->heads / job->groups, before = span->keys - span->queries;
+  long first = first_seen(job, span, before) / KEYS * KEYS;
+  if (is_short(job, span)) {
+    // Few queries: some of the heads side by side, and keys and values go by once.
+    long head = per_group * part / parts, end = per_group * (part + 1) / parts;
+    if (head == end) return;
+    NAME(block) block = {job, span, group * per_group + head, end - head, 0, span->queries, before};
+    NAME(begin_block)(&block, plan);
+    for (long key = first; key < span->keys; key += KEYS) {
+      NAME(lay_block)(job, span, group, key, room->keys_turned, room->paired, plan);
+      NAME(attend)(&block, key, room->keys_turned, room->paired, plan);
+    }
+    NAME(finish_block)(&block, plan);
+    return;
   }
+  for (long key = first; key < span->keys; key += KEYS)
+    NAME(lay_block)(job, span, group, key, room->keys_turned + key * plan->key_units,
+                    room->paired + UNITS(key) * plan->value_width, plan);
   for (long head = group * per_group; head < (group + 1) * per_group; head++)
     for (long start = part * QUERIES; start < span->queries; start += parts * QUERIES) {
-      long rest = span->queries - start;
-      NAME(forward_block)(job, span, head, start, rest < QUERIES ? rest : QUERIES, plan);
+      long count = span->queries - start < QUERIES ? span->queries - start : QUERIES;
+      NAME(block) block = {job, span, head, 1, start, count, before + start};
+      NAME(begin_block)(&block, plan);
+      for (long key = first_seen(job, span, block.index) / KEYS * KEYS; key < block.index + count;
+           key += KEYS)
+        NAME(attend)(&block, key, room->keys_turned + key * plan->key_units,
+                     room->paired + UNITS(key) * plan->value_width, plan);
+      NAME(finish_block)(&block, plan);
     }
 }
 

@@ -26,6 +26,18 @@ typedef int32_t NAME(lanes) __attribute__((vector_size(64)));
 typedef int64_t NAME(lanes) __attribute__((vector_size(64)));
 #endif
 
+/// A list of lanes by a rule.
+#undef EACH
+#if JOIN(SINGLE, ACCUMULATED)
+#define EACH(pick, s)                                                                             \
+  pick(0, s), pick(1, s), pick(2, s), pick(3, s), pick(4, s), pick(5, s), pick(6, s), pick(7, s), \
+      pick(8, s), pick(9, s), pick(10, s), pick(11, s), pick(12, s), pick(13, s), pick(14, s),    \
+      pick(15, s)
+#else
+#define EACH(pick, s) \
+  pick(0, s), pick(1, s), pick(2, s), pick(3, s), pick(4, s), pick(5, s), pick(6, s), pick(7, s)
+#endif
+
 #define LANES (64 / (long)sizeof(A))
 #define UNITS(count) (((count) + PER_UNIT - 1) / PER_UNIT)
 
@@ -64,7 +76,7 @@ INLINE void NAME(tile)(const long vectors, long steps, const U *left, long left_
 }
 
 /// The same for a number of vectors that is known only now.
-static void NAME(tiles)(long vectors, long steps, const U *left, long left_row, long left_step,
+static __attribute__((noinline)) void NAME(tiles)(long vectors, long steps, const U *left, long left_row, long left_step,
                         const U *right, long right_row, A *c, long c_row, bool adds) {
 #define TILES(count) NAME(tile)(count, steps, left, left_row, left_step, right, right_row, c, c_row, adds)
   switch (vectors) {
@@ -86,37 +98,64 @@ INLINE long NAME(strip)(long all, long first) {
 
 // MARK: Laying out
 
+/// Neighbours of a row as units.
+INLINE void NAME(lay_line)(void *to, const T *x, long count) {
+#if PER_UNIT == 2
+  memcpy(to, x, count * sizeof(T));
+#else
+  for (long j = 0; j < count; j++) ((U *)to)[j] = LOAD(x[j]);
+#endif
+}
+
 /// x [rows, size] as a left side; rows up to whole tiles become zeros.
 static void NAME(lay_rows)(const T *x, long x_row, long rows, long size, U *to) {
   long width = UNITS(size);
-  memset(to, 0, PADDED(rows, TILE) * width * sizeof(U));
-  for (long i = 0; i < rows; i++, x += x_row) {
-#if PER_UNIT == 2
-    memcpy(to + i * width, x, size * sizeof(T));
-#else
-    for (long j = 0; j < size; j++) to[i * width + j] = LOAD(x[j]);
-#endif
+  memset(to + rows * width, 0, (PADDED(rows, TILE) - rows) * width * sizeof(U));
+  for (long i = 0; i < rows; i++, x += x_row, to += width) {
+    to[width - 1] = 0;
+    NAME(lay_line)(to, x, size);
   }
 }
 
-/// x [rows, size] with rows and columns exchanged, the new rows `to_row` units apart; rows up to whole
+/// Exchanges rows and columns of as many vectors as each has lanes: step by step those of blocks of 1, 2,
+/// 4 … of them.
+INLINE void NAME(turn)(NAME(units) x[LANES]) {
+#define UPPER(l, s) ((l) & (s) ? LANES + (l) - (s) : (l))
+#define LOWER(l, s) ((l) & (s) ? LANES + (l) : (l) + (s))
+#define TURN(s)                                                               \
+  _Pragma("unroll") for (long i = 0; i < LANES; i++) if (!(i & (s))) {        \
+    NAME(units) a = x[i], b = x[i + (s)];                                     \
+    x[i] = __builtin_shufflevector(a, b, EACH(UPPER, s));                     \
+    x[i + (s)] = __builtin_shufflevector(a, b, EACH(LOWER, s));               \
+  }
+  TURN(1)
+  TURN(2)
+  TURN(4)
+#if JOIN(SINGLE, ACCUMULATED)
+  TURN(8)
+#endif
+#undef TURN
+}
+
+/// x [rows, size] with rows and columns exchanged, the new rows `to_row` units apart; rows up to two whole
 /// vectors become zeros.
 static void NAME(lay_turned)(const T *x, long x_row, long rows, long size, U *to, long to_row) {
-  for (long first = 0; first < rows; first += LANES) {
-    long count = rows - first < LANES ? rows - first : LANES;
-    for (long j = 0; j < UNITS(size); j++) {
-      U *line = to + j * to_row + first;
-      const T *from = x + first * x_row + j * PER_UNIT;
-#if PER_UNIT == 2
-      bool whole = 2 * j + 1 < size;
-      for (long i = 0; i < count; i++)
-        line[i] = from[i * x_row] | (whole ? (U)from[i * x_row + 1] << 16 : 0);
-#else
-      for (long i = 0; i < count; i++) line[i] = LOAD(from[i * x_row]);
-#endif
-      for (long i = count; i < LANES; i++) line[i] = 0;
+  for (long first = 0; first < PADDED(rows, 2 * LANES); first += LANES)
+    for (long j = 0; j < size; j += LANES * PER_UNIT) {
+      NAME(units) square[LANES] = {};
+      const T *from = x + first * x_row + j;
+      long count = rows - first < LANES ? rows - first : LANES;
+      long wide = size - j < LANES * PER_UNIT ? size - j : LANES * PER_UNIT;
+      if (count == LANES && wide == LANES * PER_UNIT) {
+#pragma unroll
+        for (long i = 0; i < LANES; i++) NAME(lay_line)(&square[i], from + i * x_row, LANES * PER_UNIT);
+      } else {
+        for (long i = 0; i < count; i++) NAME(lay_line)(&square[i], from + i * x_row, wide);
+      }
+      NAME(turn)(square);
+      U *corner = to + j / PER_UNIT * to_row + first;
+      for (long i = 0; i < UNITS(wide); i++) *(NAME(units) *)(corner + i * to_row) = square[i];
     }
-  }
 }
 
 /// x [rows, size] as a right side whose units go across rows, `to_row` units apart; columns up to whole
@@ -177,16 +216,26 @@ INLINE NAME(vector) NAME(power)(NAME(vector) x) {
 #endif
 }
 
+#define ACROSS(l, s) ((l) ^ (s))
+
 INLINE A NAME(most_of)(NAME(vector) x) {
-  A most = x[0];
-  for (long i = 1; i < LANES; i++) most = x[i] > most ? x[i] : most;
-  return most;
+#define FOLD(s) x = NAME(larger)(__builtin_shufflevector(x, x, EACH(ACROSS, s)), x);
+  FOLD(1) FOLD(2) FOLD(4)
+#if JOIN(SINGLE, ACCUMULATED)
+  FOLD(8)
+#endif
+#undef FOLD
+  return x[0];
 }
 
 INLINE A NAME(sum_of)(NAME(vector) x) {
-  A sum = 0;
-  for (long i = 0; i < LANES; i++) sum += x[i];
-  return sum;
+#define FOLD(s) x += __builtin_shufflevector(x, x, EACH(ACROSS, s));
+  FOLD(1) FOLD(2) FOLD(4)
+#if JOIN(SINGLE, ACCUMULATED)
+  FOLD(8)
+#endif
+#undef FOLD
+  return x[0];
 }
 
 #if PER_UNIT == 2

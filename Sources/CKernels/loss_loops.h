@@ -32,10 +32,7 @@ KERNEL static void NAME(cross_entropy)(T *x, long x_row, const int32_t *labels, 
     }
     for (long j = 0; j < silenced_count; j++) row[silenced[j]] = STORE(-INFINITY);
     A most = -INFINITY, sum = 0;
-    for (long j = 0; j < width; j++) {
-      A value = LOAD(row[j]);
-      most = value > most ? value : most;
-    }
+    for (long j = 0; j < width; j++) most = MATH(max)(most, LOAD(row[j]));
     // tanh rises, so the largest is the same one.
     most = bound > 0 ? NAME(capped)(factor * most, bound) : factor * most;
     if (bound > 0) {

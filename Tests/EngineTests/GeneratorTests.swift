@@ -1,4 +1,4 @@
-import Engine
+import Blueprint
 import Kernels
 import Testing
 
@@ -56,6 +56,25 @@ import Testing
     var ended = try Generator(model, [1, 2, 3])
     #expect(try ended.run(limit: 6) { _ in false } == .ended)
     #expect(ended.tokens.count == 4)
+  }
+
+  /// A layer that looks at other tokens and keeps nothing of them.
+  private struct Forgetful: Layer, Computed {
+    var slots: [Slot] { [] }
+    var normBefore: NormPlace { .beforeMLP }
+    func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node { x }
+  }
+
+  @Test func layersThatKeepNothingAreRefusedByName() throws {
+    let model = try SmallModel([Forgetful()]).model(.float32)
+    #expect(
+      throws: EngineError.cannotContinue(
+        "a layer of the kind Forgetful", block: model.blueprint.blocks[0].name)
+    ) {
+      try Generator(model, [1, 2])
+    }
+    var generator = try Generator(model, [1, 2], isCached: false)
+    _ = try generator.next()
   }
 
   @Test func promptsThatDoNotFitAreRefused() throws {

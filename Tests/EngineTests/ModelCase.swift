@@ -35,6 +35,11 @@ struct ModelCase: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// The model with its own numbers.
+  func stored(_ numbers: Numbers) throws -> Model {
+    try Model(ModelWeights(HuggingFaceModel(folder: folder.path)), numbers)
+  }
+
   /// The mean and the standard deviation of a slot's numbers: about those of trained models, so that no
   /// part of a model is without effect.
   private static func spread(_ slot: Slot, _ columns: Int) -> (mean: Double, deviation: Double) {
@@ -91,6 +96,12 @@ struct PassResult {
   static func loss(_ model: Model, _ batch: Batch) throws -> Double {
     let pass = Pass(model, Tape(model.numbers, isRecording: false), batch)
     return try model.loss(try model.hidden(pass)[0], pass)
+  }
+}
+
+extension Model {
+  var hasExperts: Bool {
+    blueprint.blocks.flatMap(\.leaves).contains { $0 is Experts }
   }
 }
 

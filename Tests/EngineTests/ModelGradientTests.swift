@@ -8,15 +8,13 @@ import Testing
   /// The slope of the loss along a direction of all parameters at once is what the gradients say.
   ///
   /// Each parameter's direction is random and as long as makes it contribute as much as the others, so
-  /// that an error in any of the gradients shows, however small its tensor.
+  /// that an error in any of the gradients shows, however small its tensor. What has no gradient must
+  /// have no slope.
   @Test(arguments: ModelCase.all) func theLossFallsAsTheGradientsSay(_ test: ModelCase) throws {
     let model = try test.model(.float64)
     let batch = try test.batch([19, 12])
     let gradients = try PassResult(model, batch).gradients
     let trained = model.parameters.indices.filter { model.parameters[$0].isTrained }
-    for index in trained {
-      #expect(gradients[index] != nil, "\(model.parameters[index].name) has no gradient")
-    }
     var worst = 0.0
     for seed in [1, 2] as [UInt64] {
       let directions = directions(model, gradients, trained, seed)

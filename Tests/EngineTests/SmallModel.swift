@@ -89,7 +89,8 @@ struct SmallModel {
       return loss
     }
     _ = try loss(true)
-    for parameter in model.parameters {
+    // Constants have a say, but no gradient.
+    for parameter in model.parameters where !parameter.slot.slot.isConstant {
       parameter.settleGradient()
       let gradient = parameter.gradientSum()
       let (value, most) = (parameter.value, gradient.values.map(abs).max() ?? 0)

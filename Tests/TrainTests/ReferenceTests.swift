@@ -44,7 +44,7 @@ private struct Tolerances {
       let tokens = reference["greedy"]?.shape.count ?? 0
       let outcome = try program.run([
         "capture", "--model", root.appending(path: "hf").path, "--inputs", file.path,
-        "--output", output, "--gradients", "--greedy", "\(tokens)",
+        "--output", output, "--gradients", "--greedy", "\(tokens)", "--threads", "1",
       ])
       try #require(outcome.status == 0, "\(outcome.error)")
       let captured = try Captured(HDF5File(output), reference)

@@ -49,13 +49,14 @@ typedef struct {
   long statistics_row;
 } attention;
 
-/// The bytes of memory that each thread needs, at a multiple of 64.
+/// The bytes of memory that the team needs, at a multiple of 64.
 size_t attention_room(const attention *job, bool is_backward);
 
 /// Computes output and statistics, spread over the team.
 void attention_forward(const attention *job, void *room);
 
-/// Adds what comes back from `output` to the gradients of queries, keys and values (without a start
-/// where not wanted), and stores that of sinks, [spans, heads] (null where not wanted).
+/// Stores what comes back from `output` in the gradients of queries, keys and values (without a start
+/// where not wanted), or adds it, and stores that of sinks, [spans, heads] (null where not wanted).
 void attention_backward(const attention *job, const head_place *output, const head_place *queries,
-                        const head_place *keys, const head_place *values, void *sinks, void *room);
+                        const head_place *keys, const head_place *values, bool adds, void *sinks,
+                        void *room);

@@ -10,10 +10,11 @@ typedef struct {
   number_type type;
 } operand;
 
-/// Which library computes.
+/// Which library computes; products of a few rows are our own with either.
 typedef enum {
-  /// oneDNN; where it has no such product on this processor, OpenBLAS.
+  /// oneDNN; where it has no such product on this processor, it computes in float32, or OpenBLAS does.
   PRODUCT_ONEDNN = 0,
+  /// OpenBLAS, in float32 or float64.
   PRODUCT_OPENBLAS = 1
 } product_library;
 
@@ -24,3 +25,10 @@ typedef enum {
 bool matrix_product(product_library library, operand left, operand right, void *target,
                     long target_row, number_type target_type, long rows, long inner, long columns,
                     bool accumulates);
+
+/// sum += factor · left · right, row-major, by OpenBLAS in the caller's thread.
+void single_product(float factor, const float *left, long left_row, const float *right, long right_row,
+                    float *sum, long sum_row, long rows, long inner, long columns);
+
+/// Computes from now on as on a processor without instructions for bfloat16, or no longer; for tests.
+void products_pretend_old(bool is_old);

@@ -2,7 +2,7 @@ import Blueprint
 import CKernels
 import Kernels
 
-extension Experts: Computed {
+extension Experts: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     let tape = pass.tape
     let (weights, choice) = try router.routed(x, experts: count, pass)

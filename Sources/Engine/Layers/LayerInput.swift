@@ -25,7 +25,7 @@ extension LayerInputs {
   }
 }
 
-extension LayerInput: Computed {
+extension LayerInput: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     guard let inputs = pass.layerInputs else {
       throw .missingParameter("the layers' inputs", block: pass.place)
@@ -40,7 +40,7 @@ extension LayerInput: Computed {
   }
 }
 
-extension Scalar: Computed {
+extension Scalar: Continuing {
   func forward(_ x: Node, _ pass: Pass) throws(EngineError) -> Node {
     pass.tape.scaled(x, by: try pass.required(.layerScalar).value[0, 0])
   }

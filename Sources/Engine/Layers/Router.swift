@@ -5,12 +5,12 @@ import Kernels
 /// What routers add to the loss when a model is trained.
 ///
 /// The numbers of reference files are those of the model's loss alone, so nothing is added unless asked.
-public struct RouterLosses: Sendable {
+public struct RouterLosses: Hashable, Sendable {
   /// The factor on each router's own `balance`.
   public var balance = 0.0
   /// The factor on the mean of (ln Σ e^logit)² (arXiv 2202.08906).
   public var level = 0.0
-  /// How much of a step this pass is: the factor on these losses' gradients.
+  /// How much of a step this pass is: the factor on both.
   public var share = 1.0
 
   public init() {}
@@ -50,11 +50,10 @@ extension Router {
 
   private func penalise(_ logits: Node, _ rule: router_rule, _ pass: Pass) {
     let losses = pass.routerLosses
-    let balance = losses.balance * self.balance
-    guard balance != 0 || losses.level != 0 else { return }
     let penalty = RouterPenalty(
-      balance: balance, level: losses.level,
-      stretches: balancesSequences ? pass.batch.sequences : [0..<logits.rows], share: losses.share)
+      balance: losses.share * losses.balance * balance, level: losses.share * losses.level,
+      stretches: balancesSequences ? pass.batch.sequences : [0..<logits.rows])
+    guard penalty.balance != 0 || penalty.level != 0 else { return }
     // By name, because a pass that recomputes comes here twice.
     pass.auxiliaryLosses["\(pass.place).\(name)"] = pass.tape.routerPenalty(logits, rule, penalty)
   }

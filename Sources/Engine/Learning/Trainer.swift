@@ -6,6 +6,8 @@ public final class Trainer {
     /// Gradients that are longer than this, all together, are shortened to it; `nil` leaves them.
     public var clip: Double? = 1
     public var averaging = Averaging.tokens
+    /// What routers add to the loss: nothing, unless their factors say so.
+    public var routers = RouterLosses()
 
     public init() {}
   }
@@ -102,9 +104,12 @@ public final class Trainer {
     let tape = Tape(model.numbers, isRecording: true)
     tape.observer = observer
     let pass = Pass(model, tape, batch)
+    let divisor = settings.averaging == .tokens ? trained : batch.trained * batches.count
+    pass.routerLosses = settings.routers
+    // Means of a batch count as much as its labels do.
+    pass.routerLosses.share = Double(batch.trained) / Double(divisor)
     let states = try model.hidden(pass)
     guard let last = states.last else { throw .emptyBatch }
-    let divisor = settings.averaging == .tokens ? trained : batch.trained * batches.count
     let loss = try model.loss(last, pass, divisor: divisor)
     tape.runBackward()
     return (loss, pass.auxiliaryLoss)

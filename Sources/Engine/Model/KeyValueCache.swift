@@ -40,8 +40,11 @@ final class KeptRows: CacheState {
 final class KeyValueCache: CacheState {
   let keys: KeptRows
   let values: KeptRows
+  /// How many heads keys and values have.
+  private let groups: Int
 
   init(keys: Heads, values: Heads, _ rule: AttentionRule) {
+    groups = keys.count
     self.keys = KeptRows(keys.count * keys.headSize, keys.node.numbers, reach: rule.reach)
     self.values = KeptRows(values.count * values.headSize, values.node.numbers, reach: rule.reach)
   }
@@ -50,6 +53,20 @@ final class KeyValueCache: CacheState {
   func append(keys: Heads, values: Heads) {
     keys.gather(into: self.keys.grow(by: keys.node.rows))
     values.gather(into: self.values.grow(by: values.node.rows))
+  }
+
+  /// Attention of queries that stand at the last of the kept positions.
+  func attended(
+    _ queries: Heads, _ rule: AttentionRule, _ tape: Tape, sinks: Parameter? = nil,
+    selection: KeySelection? = nil
+  ) -> Node {
+    func heads(_ rows: Matrix) -> Heads {
+      Heads(Node(rows, isTracked: false), count: groups, headSize: rows.columns / groups)
+    }
+    return tape.attention(
+      queries: queries, keys: heads(keys.rows), values: heads(values.rows), rule,
+      AttentionSpans(queries: queries.node.rows, keys: keys.count, origin: keys.origin),
+      sinks: sinks, selection: selection)
   }
 }
 
@@ -85,13 +102,6 @@ extension Pass {
       KeyValueCache(keys: keys, values: values, rule)
     }
     if source == nil { state.append(keys: keys, values: values) }
-    func kept(_ rows: KeptRows, _ heads: Heads) -> Heads {
-      Heads(Node(rows.rows, isTracked: false), count: heads.count, headSize: heads.headSize)
-    }
-    return tape.attention(
-      queries: queries, keys: kept(state.keys, keys), values: kept(state.values, values), rule,
-      AttentionSpans(
-        queries: queries.node.rows, keys: state.keys.count, origin: state.keys.origin),
-      sinks: sinks, selection: selection)
+    return state.attended(queries, rule, tape, sinks: sinks, selection: selection)
   }
 }

@@ -57,21 +57,24 @@ extension Tape {
     }
     forward("attention", y) {
       var job = job()
-      let room = MemoryPool.shared.take(attention_room(&job, false) * Team.size)
+      let room = MemoryPool.shared.take(attention_room(&job, false))
       attention_forward(&job, room.start)
     }
     backward("attention", y) { dy in
       var job = job()
       var output = Heads(y, count: queries.count, headSize: values.headSize).place(dy)
+      let all = [queries, keys, values]
+      let adds = !all.allSatisfy { $0.node.gradient == nil && $0.node.isFilled(by: all) }
       func gradient(_ heads: Heads) -> head_place {
-        heads.node.isTracked ? heads.place(heads.node.gradientSum()) : head_place()
+        guard heads.node.isTracked else { return head_place() }
+        return heads.place(adds ? heads.node.gradientSum() : heads.node.gradientPlace().target)
       }
       var (dq, dk, dv) = (gradient(queries), gradient(keys), gradient(values))
       let ofSinks =
         sinks?.isTrained ?? false
         ? Matrix(spans.count, queries.count, self.numbers.accumulated) : nil
-      let room = MemoryPool.shared.take(attention_room(&job, true) * Team.size)
-      attention_backward(&job, &output, &dq, &dk, &dv, ofSinks?.start, room.start)
+      let room = MemoryPool.shared.take(attention_room(&job, true))
+      attention_backward(&job, &output, &dq, &dk, &dv, adds, ofSinks?.start, room.start)
       if let sinks, let ofSinks { Tape.addColumnSums(ofSinks, to: sinks.gradientSum()) }
     }
     return y
@@ -87,27 +90,9 @@ extension Heads {
   }
 }
 
-/// The sequences of a pass: rows of queries, and the rows of keys whose last are theirs.
-struct AttentionSpans {
-  let count: Int
-  /// For each sequence: first query, queries, first key, keys, the position of the first key.
-  let numbers: Indices
-
-  /// Sequences that are seen whole.
-  init(_ batch: Batch) {
-    count = batch.sequences.count
-    numbers = Indices(
-      batch.sequences.flatMap { rows in
-        let (first, count) = (Int32(rows.lowerBound), Int32(rows.count))
-        return [first, count, first, count, Int32(batch.offset)]
-      })
-  }
-
-  /// One sequence whose earlier keys come from a cache.
-  ///
-  /// - Parameter origin: the position of the first key.
-  init(queries: Int, keys: Int, origin: Int) {
-    count = 1
-    numbers = Indices([0, Int32(queries), 0, Int32(keys), Int32(origin)])
+extension Node {
+  /// Whether these heads are all that its rows hold.
+  fileprivate func isFilled(by heads: [Heads]) -> Bool {
+    heads.filter { $0.node === self }.reduce(0) { $0 + $1.count * $1.headSize } == columns
   }
 }

@@ -75,3 +75,28 @@ struct KeySelection {
     bits[query * words + key / 32] |= 1 << Int32(key % 32)
   }
 }
+
+/// The sequences of a pass: rows of queries, and the rows of keys whose last are theirs.
+struct AttentionSpans {
+  let count: Int
+  /// For each sequence: first query, queries, first key, keys, the position of the first key.
+  let numbers: Indices
+
+  /// Sequences that are seen whole.
+  init(_ batch: Batch) {
+    count = batch.sequences.count
+    numbers = Indices(
+      batch.sequences.flatMap { rows in
+        let (first, count) = (Int32(rows.lowerBound), Int32(rows.count))
+        return [first, count, first, count, Int32(batch.offset)]
+      })
+  }
+
+  /// One sequence whose earlier keys come from a cache.
+  ///
+  /// - Parameter origin: the position of the first key.
+  init(queries: Int, keys: Int, origin: Int) {
+    count = 1
+    numbers = Indices([0, Int32(queries), 0, Int32(keys), Int32(origin)])
+  }
+}

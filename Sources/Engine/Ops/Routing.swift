@@ -62,8 +62,6 @@ struct RouterPenalty {
   var level = 0.0
   /// The rows over which balance is taken, each by itself; the loss is their mean.
   var stretches: [Range<Int>]
-  /// The factor on the gradients alone: this pass's share of a step.
-  var share = 1.0
 }
 
 extension Tape {
@@ -92,7 +90,7 @@ extension Tape {
       let slopes = Matrix(1, count, logits.numbers)
       for expert in 0..<count {
         loss += factor * sums[0, expert] * sums[0, count + expert]
-        slopes[0, expert] = penalty.share * factor * sums[0, count + expert]
+        slopes[0, expert] = factor * sums[0, count + expert]
       }
       loss += level * sums[0, 2 * count]
       guard let part = target?.rows(stretch) else { continue }
@@ -100,7 +98,7 @@ extension Tape {
         var rule = rule
         router_usage_backward(
           type, &rule, value.address(range.lowerBound), value.stride, slopes.start,
-          penalty.share * level, part.address(range.lowerBound), part.stride, range.count)
+          level, part.address(range.lowerBound), part.stride, range.count)
       }
     }
     return loss
