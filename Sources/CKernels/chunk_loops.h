@@ -14,7 +14,7 @@ INLINE void NAME(product)(block_shape shape, long rows, long inner, long columns
                           long target_row, bool accumulates) {
   block_product product = {shape, accumulates, rows,      inner,  columns,   left, left_row,
                            left_column, right, right_row, target, target_row};
-  MATH(block_product)(&product);
+  NAME(block_product)(&product);
 }
 
 KERNEL static void NAME(load)(const T *from, long from_row, long rows, long width, A *to, long to_row) {
