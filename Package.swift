@@ -49,15 +49,15 @@ let package = Package(
       dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
       swiftSettings: fast),
     .target(
-      name: "Weights",
-      dependencies: ["Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
-      swiftSettings: fast),
-    .target(
       name: "Adapters",
       dependencies: [
         "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
         "Tensors",
       ],
+      swiftSettings: fast),
+    .target(
+      name: "Weights",
+      dependencies: ["Adapters", "Checkpoints", "Blueprint", "Engine", "Kernels", "Tensors"],
       swiftSettings: fast),
     .target(
       name: "Console",
@@ -114,8 +114,8 @@ let package = Package(
     .testTarget(
       name: "WeightsTests",
       dependencies: [
-        "Weights", "Blueprint", "Checkpoints", "Engine", "Kernels", "SafeTensors", "Support",
-        "Tensors",
+        "Weights", "Adapters", "Blueprint", "Checkpoints", "Engine", "Kernels", "SafeTensors",
+        "Support", "Tensors",
       ]),
     .testTarget(
       name: "TrainTests",

@@ -92,11 +92,24 @@ extension Slot {
   }
 
   /// The matrices that stand one below the other: of an expert bank its experts'.
-  var matrices: Int { split.isExpert ? shape[0] : 1 }
+  public var matrices: Int { split.isExpert ? shape[0] : 1 }
 
   /// How many tensors each matrix is made of.
   public var partsOfMatrix: Int {
     parts.count.isMultiple(of: matrices) ? parts.count / matrices : parts.count
+  }
+
+  /// For each row of B the packed row of a matrix that it changes, of copies the first; `nil` where the
+  /// slot has no such rows.
+  public func packedRows(_ rows: AdapterPlace.Rows) -> [Int]? {
+    guard let spans = spans(rows) else { return nil }
+    var result = [Int](repeating: -1, count: LowRankPair.Span.height(spans))
+    for span in spans {
+      for (offset, row) in span.packed.enumerated() where result[span.first + offset] < 0 {
+        result[span.first + offset] = row
+      }
+    }
+    return result
   }
 
   /// The packed rows of each matrix that belong to a place, each with its row of B: copies of rows
@@ -142,6 +155,11 @@ extension Slot {
 }
 
 extension LowRankPair.Span {
+  /// How many rows B has.
+  static func height(_ spans: [LowRankPair.Span]) -> Int {
+    spans.reduce(0) { max($0, $1.first + $1.packed.count) }
+  }
+
   /// The same with neighbours in one.
   static func joined(_ spans: [LowRankPair.Span]) -> [LowRankPair.Span] {
     var result: [LowRankPair.Span] = []

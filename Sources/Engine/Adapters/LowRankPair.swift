@@ -37,22 +37,22 @@ public final class LowRankPair {
   }
 
   /// How many rows B has for one matrix.
-  var height: Int { spans.reduce(0) { max($0, $1.first + $1.packed.count) } }
+  public var height: Int { Span.height(spans) }
 
   var learned: [LearnedMatrix] { [inputs, outputs] + (magnitude.map { [$0] } ?? []) }
   var isTrained: Bool { learned.contains(where: \.isTrained) }
 
   /// The rows of A, and of B, that belong to one matrix of a bank, or to all.
-  func inputRows(_ expert: Int) -> Range<Int> {
+  public func inputRows(_ expert: Int) -> Range<Int> {
     let first = inputs.value.rows > rank ? expert * rank : 0
     return first..<first + rank
   }
 
-  func outputRows(_ expert: Int) -> Range<Int> {
+  public func outputRows(_ expert: Int) -> Range<Int> {
     let first = outputs.value.rows > height ? expert * height : 0
     return first..<first + height
   }
 
   /// Where in the row of magnitudes those of one matrix stand: each has its own.
-  func magnitudes(_ expert: Int) -> Range<Int> { expert * height..<(expert + 1) * height }
+  public func magnitudes(_ expert: Int) -> Range<Int> { expert * height..<(expert + 1) * height }
 }

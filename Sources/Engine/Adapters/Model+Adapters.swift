@@ -91,7 +91,7 @@ extension LowRankPair {
     guard let spans = slot.spans(plan.place.rows) else {
       throw fault("it has no rows of its own for \(plan.place.rows)")
     }
-    let height = spans.reduce(0) { max($0, $1.first + $1.packed.count) }
+    let height = Span.height(spans)
     let (numbers, width) = (parameter.value.numbers, parameter.value.columns)
     let inputRows = (plan.place.sharesInputs ? 1 : slot.matrices) * plan.rank
     let outputRows = (plan.place.sharesOutputs ? 1 : slot.matrices) * height
