@@ -68,7 +68,7 @@ public enum Falcon: Architecture {
       rotary: hasALiBi ? nil : rotary, inputBias: bias, outputBias: bias,
       projection: .grouped("self_attention.query_key_value"), output: "self_attention.dense",
       buffers: ["self_attention.rotary_emb.inv_freq"])
-    if hasALiBi { attention.alibi = ALiBi(isScaled: true) }
+    if hasALiBi { attention.alibi = ALiBi(isScaled: true, isRounded: true) }
     return attention
   }
 

@@ -43,6 +43,12 @@ INLINE bool sees(const attention *job, const attention_span *span, long head, lo
   return (uint32_t)job->selection[row * job->selection_row + key / 32] >> (key % 32) & 1;
 }
 
+/// slope · position as bfloat16 knows it: both numbers are rounded, and their product again.
+INLINE float rounded_bias(float slope, long position) {
+  float factors = widen_bf16(narrow_bf16(slope)) * widen_bf16(narrow_bf16((float)position));
+  return widen_bf16(narrow_bf16(factors));
+}
+
 INLINE bool is_plain(const attention *job) {
   return !job->cap && !job->slopes && !job->sparse_size && !job->selection;
 }

@@ -108,7 +108,13 @@ static void NAME(finish_scores)(const attention *job, const attention_span *span
       if (slope) slope[j] = 1;
     }
   }
-  if (job->slopes) {
+  if (job->rounded_bias) {
+    long first = span->origin + first_key;
+    float fall = (float)((const double *)job->slopes)[head];
+    float own = rounded_bias(fall, span->origin + index);
+    for (long j = from; j < to; j++)
+      score[j] += (A)job->rounded_bias * (A)(rounded_bias(fall, first + j) - own);
+  } else if (job->slopes) {
     A fall = (A)((const double *)job->slopes)[head];
     for (long j = from; j < to; j++) score[j] -= fall * (A)(index - first_key - j);
   }

@@ -64,7 +64,9 @@ struct MeaningTests {
     #expect(try attentions("hf/phi4_mini").map(\.rotary?.dimensions) == [12, 12, 12])
     #expect(try attentions("hf/falcon_rw_alibi").allSatisfy { $0.rotary == nil })
     #expect(
-      try attentions("hf/falcon_rw_alibi").allSatisfy { $0.alibi == ALiBi(isScaled: true) })
+      try attentions("hf/falcon_rw_alibi").allSatisfy {
+        $0.alibi == ALiBi(isScaled: true, isRounded: true)
+      })
     #expect(try attentions("hf/nemotron_h").allSatisfy { $0.rotary == nil })
     #expect(try attentions("hf/llama_gqa_llama3rope").first?.rotary?.theta == 1000)
   }

@@ -22,6 +22,7 @@ import Testing
     var scale: Double?
     var isBiased: Bool?
     var isBiasScaled: Bool?
+    var isBiasRounded: Bool?
     var sparsity: Sparsity?
     var picked: [[Int]]?
     var sinks: [Double]?
@@ -36,7 +37,9 @@ import Testing
       layer.chunk = chunk
       layer.softCap = softCap
       layer.scale = scale
-      if let isBiased, isBiased { layer.alibi = ALiBi(isScaled: isBiasScaled ?? false) }
+      if let isBiased, isBiased {
+        layer.alibi = ALiBi(isScaled: isBiasScaled ?? false, isRounded: isBiasRounded ?? false)
+      }
       layer.sparsity = sparsity.map {
         BlockSparsity(size: $0.size, local: $0.local, stride: $0.stride, step: $0.step)
       }
@@ -88,7 +91,7 @@ import Testing
     return zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity
   }
 
-  @Test func thereAreCases() { #expect(Self.cases.count == 21) }
+  @Test func thereAreCases() { #expect(Self.cases.count == 22) }
 
   /// In units of the last place of each type, of numbers of size one.
   @Test(arguments: cases.keys.sorted(), [Numbers.float64, .float32, .bfloat16])

@@ -11,6 +11,7 @@ import Testing
   struct Cases: Decodable {
     var frequencies: [FrequencyCase]
     var heads: [HeadCase]
+    var biases: Biases
 
     static let all = try? JSONDecoder().decode(
       Cases.self, from: Data(contentsOf: Support.fixtures.appending(path: "rotary/cases.json")))
@@ -96,6 +97,12 @@ import Testing
     var y: [[Double]]
   }
 
+  struct Biases: Decodable {
+    var heads: Int
+    var positions: [Int]
+    var biases: [[Double]]
+  }
+
   @Test func theCasesAreThere() throws {
     let cases = try #require(Cases.all)
     #expect(cases.frequencies.count > 20 && cases.heads.count == 6)
@@ -135,6 +142,34 @@ import Testing
       Heads(node, count: 2, headSize: item.x[0].count / 2), rotation)
     for (ours, theirs) in zip(x.values, item.y.flatMap { $0 }) {
       #expect(abs(ours - theirs) < 1e-12)
+    }
+  }
+
+  /// Of two keys that are as good as each other the bias alone decides.
+  @Test func roundedBiasesAreThoseOfTransformers() throws {
+    let item = try #require(Cases.all?.biases)
+    var attention = Attention(8, heads: item.heads, groups: 1, headSize: 2, rotary: nil)
+    attention.alibi = ALiBi(isScaled: true, isRounded: true)
+    let tape = Tape(.float64, isRecording: false)
+    func zeros(_ rows: Int, _ columns: Int) -> Node {
+      let matrix = Matrix(rows, columns, .float64)
+      matrix.clear()
+      return Node(matrix, isTracked: false)
+    }
+    let values = Matrix(2, 2, .float64)
+    values.set([1, 0, 0, 1])
+    for index in stride(from: 0, to: item.positions.count, by: 2) {
+      let y = tape.attention(
+        queries: Heads(zeros(1, 2 * item.heads), count: item.heads, headSize: 2),
+        keys: Heads(zeros(2, 2), count: 1, headSize: 2),
+        values: Heads(Node(values, isTracked: false), count: 1, headSize: 2),
+        AttentionRule(attention), AttentionSpans(queries: 1, keys: 2, origin: item.positions[index])
+      )
+      for head in 0..<item.heads {
+        let difference = log(y.value[0, 2 * head + 1] / y.value[0, 2 * head])
+        let expected = (item.biases[head][index + 1] - item.biases[head][index]) / 2.0.squareRoot()
+        #expect(abs(difference - expected) < 1e-9)
+      }
     }
   }
 

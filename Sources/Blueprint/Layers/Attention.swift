@@ -7,8 +7,14 @@ import Tensors
 public struct ALiBi: Hashable, Sendable {
   /// Whether the factor on the scores is on the bias too (Falcon adds it before scaling).
   public var isScaled: Bool
+  /// Whether slopes, positions and their products are those that bfloat16 can hold, as in the code of
+  /// families that build the bias of a query's row from its keys' positions in bfloat16 (Falcon).
+  public var isRounded: Bool
 
-  public init(isScaled: Bool) { self.isScaled = isScaled }
+  public init(isScaled: Bool, isRounded: Bool = false) {
+    self.isScaled = isScaled
+    self.isRounded = isRounded
+  }
 }
 
 /// A factor on queries that grows with the position p: 1 + slope · ln(1 + ⌊(p + first) / period⌋).

@@ -24,7 +24,8 @@ extension Attention {
         softCap == nil ? .number(scale) : isWhole ? .integer(Int(whole)) : .number(scalar)
     }
     if let alibi {
-      values["isthmus_alibi"] = .object(JSONObject(["scaled": .bool(alibi.isScaled)]))
+      values["isthmus_alibi"] = .object(
+        JSONObject(["scaled": .bool(alibi.isScaled), "rounded": .bool(alibi.isRounded)]))
     }
     arguments.values = values
     describeWhatIsRare(in: &arguments)

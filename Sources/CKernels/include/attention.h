@@ -36,6 +36,9 @@ typedef struct {
   long sparse_size, sparse_local, sparse_stride, sparse_step;
   /// By head, doubles; null: none.
   const void *slopes;
+  /// Not 0: scores get rounded_bias · (b(key) - b(query)) instead, b being the product of slope and
+  /// position in bfloat16.
+  double rounded_bias;
   /// A score of each head that no value belongs to, of sums' type; null: none.
   const void *sinks;
   /// For each row of queries a bit for each key of its sequence that it sees; null: all.

@@ -46,6 +46,7 @@ extension Tape {
         (job.sparse_stride, job.sparse_step) = (sparsity.stride, sparsity.step)
       }
       job.slopes = slopes.map { .init($0.start) }
+      job.rounded_bias = rule.roundedBias ?? 0
       job.sinks = sinks.map { .init($0.value.start) }
       job.selection = selection.map { .init($0.bits.address()) }
       job.selection_row = selection?.words ?? 0

@@ -16,6 +16,8 @@ struct AttentionRule {
   var sparsity: BlockSparsity?
   /// For each head what a score loses for each position between query and key (ALiBi); empty: nothing.
   var slopes: [Double] = []
+  /// The factor on biases that are products of slope and position in bfloat16; `nil` where they are exact.
+  var roundedBias: Double?
 
   init(scale: Double) { self.scale = scale }
 
@@ -26,7 +28,9 @@ struct AttentionRule {
     chunk = attention.chunk
     sparsity = attention.sparsity
     if let alibi = attention.alibi {
-      slopes = alibi.slopes(attention.heads).map { alibi.isScaled ? scale * $0 : $0 }
+      let factor = alibi.isScaled ? scale : 1
+      roundedBias = alibi.isRounded ? factor : nil
+      slopes = alibi.slopes(attention.heads).map { alibi.isRounded ? $0 : factor * $0 }
     }
   }
 
