@@ -16,6 +16,8 @@ enum { TILE = 6, QUERIES = 96, KEYS = 192 };
 #define PADDED(count, step) (((count) + (step) - 1) / (step) * (step))
 #define SINGLE_f32 1
 #define SINGLE_f64 0
+/// Stands for -∞ where that would be subtracted from itself.
+#define LEAST -1e30f
 #define LOG2_E 1.4426950408889634
 
 INLINE long head_column(const head_place *place, long head) {
