@@ -119,7 +119,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "TrainTests",
-      dependencies: ["Train", "Weights", "HDF5", "SafeTensors", "Tensors", "Support"]),
+      dependencies: [
+        "Train", "Blueprint", "Checkpoints", "HDF5", "SafeTensors", "Tensors", "Support",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -27,6 +27,12 @@ public final class HDF5Writer {
 
   deinit { discard() }
 
+  /// Removes what has been written, for whoever ends the process meanwhile.
+  public var removal: @Sendable () -> Void {
+    let staged = staged
+    return { unlink(staged) }
+  }
+
   /// Removes what has been written; nothing where it is finished.
   public func discard() {
     guard file != nil else { return }

@@ -83,6 +83,7 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
         model: model, duplicates: weights.duplicates, inputs: inputs, batch: batch,
         wantsGradients: wishes.gradients, greedy: wishes.greedy)
       let writer = try HDF5Writer(files.output)
+      Interrupt.shared.onAbort(writer.removal)
       let outcome = try capture.run(into: writer, check: running.check)
       try writer.finish()
       let notes = weights.notes + weights.blueprint.notes(positions: batch.longest)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Console
 import Engine
+import Glibc
 import JSON
 import Kernels
 import Tensors
@@ -128,8 +129,11 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
         weights, numbers, isTrained: false, showsProgress: self.running.showsProgress)
       var generator = try Generator(model, ids, drawing.sampling(), isCached: !text.skipsCache)
       let stops = text.ignoresEnd ? [] : Set(weights.model.endTokens.map { Int32(clamping: $0) })
-      _ = try generator.run(limit: limit, stops: stops) { _ in
+      for note in Report.notes(notes) where !wantsJSON { Report.error(note, label: "") }
+      _ = try generator.run(limit: limit, stops: stops) { token in
         try running.check()
+        // Tokens are shown as they come.
+        if !wantsJSON { Report.write("\(token) ", to: STDOUT_FILENO) }
         return true
       }
       report(generator.tokens, ids.count, weights, notes)
@@ -139,8 +143,7 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
   private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights, _ notes: [String]) {
     let added = tokens.dropFirst(given)
     guard running.json else {
-      for note in Report.notes(notes) { Report.error(note, label: "") }
-      Report.print(added.map(String.init).joined(separator: " "))
+      Report.print("")
       return
     }
     Report.print(

@@ -189,6 +189,24 @@ private let tokens: [Int64] = [1, 5, 9, 2, 7, 3, 8, 4]
     }
   }
 
+  @Test func anInterruptedCaptureLeavesTheOldFile() throws {
+    try Support.withTemporaryFolder { folder in
+      let inputs = folder.appending(path: "inputs.safetensors")
+      try writeInputs(["input_ids": ([1, 2], [1, 2])], to: inputs)
+      let output = folder.appending(path: "out.h5")
+      try Data("old".utf8).write(to: output)
+      let running = try program.start([
+        "capture", "--model", llama, "--inputs", inputs.path, "--output", output.path,
+        "--greedy", "1000000",
+      ])
+      #expect(running.waitForStaging(in: folder))
+      running.send(SIGINT)
+      #expect(try running.wait().status == 130)
+      #expect(names(in: folder) == ["inputs.safetensors", "out.h5"])
+      #expect(try Data(contentsOf: output) == Data("old".utf8))
+    }
+  }
+
   @Test func wrongUsageIsTold() throws {
     #expect(try program.run(["capture"]).status == 2)
     #expect(try program.run(["capture", "--dtype", "int8"]).status == 2)

@@ -1,3 +1,5 @@
+import Blueprint
+import Checkpoints
 import Foundation
 import HDF5
 import SafeTensors
@@ -9,6 +11,12 @@ import Testing
 private let cases = Support.names(in: "hf").filter { name in
   FileManager.default.fileExists(
     atPath: Support.data("hf/\(name)/reference.safetensors").path)
+}
+
+/// Those without experts: in bfloat16 a router may choose others, and all that follows is different.
+private let dense = cases.filter { name in
+  let model = try? HuggingFaceModel(folder: Support.data("hf/\(name)/hf").path)
+  return model?.blueprint.slots.contains { $0.slot.split.isExpert } == false
 }
 
 /// Tolerances as `meta.json` states them, with room: twice what the other program's own noise is.
@@ -63,6 +71,30 @@ private struct Tolerances {
         let expected = try reference.runs(of: "greedy").integers(dtype: .int64)
         #expect(try captured.file.runs(of: "greedy").integers(dtype: .int64) == expected)
       }
+    }
+  }
+}
+
+/// The same in bfloat16, as far as the other program in bfloat16 is from itself in float32.
+@Suite struct HalfPrecisionTests {
+  @Test(arguments: dense)
+  func logitsAreAsNearAsThePeers(_ name: String) throws {
+    let root = Support.data("hf/\(name)")
+    let meta = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: root.appending(path: "meta.json")))
+    let noise = (meta as? [String: Any])?["noise"] as? [String: Any]
+    // Not every model's own code computes in bfloat16.
+    guard let stated = noise?["logits_bfloat16_max_abs"] as? Double else { return }
+    let file = root.appending(path: "reference.safetensors")
+    try Support.withTemporaryFolder { folder in
+      let output = folder.appending(path: "out.h5").path
+      let outcome = try program.run([
+        "capture", "--model", root.appending(path: "hf").path, "--inputs", file.path,
+        "--output", output, "--dtype", "bfloat16", "--threads", "1",
+      ])
+      try #require(outcome.status == 0, "\(outcome.error)")
+      try Captured(HDF5File(output), SafeTensorsFile(file.path))
+        .compare("logits", "logits", 3 * stated, 0)
     }
   }
 }

@@ -104,6 +104,7 @@ public final class Trainer {
     let tape = Tape(model.numbers, isRecording: true)
     tape.observer = observer
     let pass = Pass(model, tape, batch)
+    pass.isTraining = true
     let divisor = settings.averaging == .tokens ? trained : batch.trained * batches.count
     pass.routerLosses = settings.routers
     // Means of a batch count as much as its labels do.
