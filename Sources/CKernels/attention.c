@@ -51,8 +51,9 @@ INLINE float rounded_bias(float slope, long position) {
   return widen_bf16(narrow_bf16(factors));
 }
 
+/// Whether scores are nothing but products times a factor that keeps their order.
 INLINE bool is_plain(const attention *job) {
-  return !job->cap && !job->slopes && !job->sparse_size && !job->selection;
+  return job->scale > 0 && !job->cap && !job->slopes && !job->sparse_size && !job->selection;
 }
 
 /// Whether the queries of all heads of a group fit in one block.

@@ -48,6 +48,11 @@ typedef int64_t NAME(lanes) __attribute__((vector_size(64)));
 #define MULTIPLY_ADD(sum, left, right) ((sum) + (left) * (right))
 #endif
 
+// Measured on Zen 5 with pairs of bfloat16, one thread, peak 545 GFLOP/s: blocks of 96 by 192 with 64 or 128 in
+// between take 510 to 540 this way, and 460 to 490 in oneDNN, which knows nothing of what is not seen. Attention
+// of 512 tokens, heads of 64: 340 forward, 385 back; of 1024, heads of 128: 410 and 430. Blocks of 96 to 384
+// keys and 96 or 192 queries differ by 3 %.
+
 /// Adds the products of TILE rows of a left side and `vectors` vectors of a right side, summed over `steps`
 /// units, to c, or stores them.
 INLINE void NAME(tile)(const long vectors, long steps, const U *left, long left_row, long left_step,
