@@ -1,8 +1,8 @@
 // Products of small matrices in the caller's thread, for layers that work in blocks.
 //
-// Numbers are of sums' type. The rows of `right` and `target` lie at multiples of BLOCK_LANES numbers
-// or have room for as many: the loops read and write whole vectors, so what lies between `columns` and
-// the next multiple of BLOCK_LANES is overwritten.
+// Numbers are of sums' type. Rows in memory have room for a multiple of BLOCK_LANES numbers: the loops
+// read and write whole vectors, so what lies between a target's `columns` and the next multiple of
+// BLOCK_LANES is overwritten.
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +26,8 @@ typedef enum {
 
 /// target = left · right, added to it where `accumulates`.
 ///
-/// left [rows, inner] has element (i, k) at i · left_row + k · left_column; right is [inner, columns].
+/// left [rows, inner] has element (i, k) at i · left_row + k · left_column, one of which is 1; right is
+/// [inner, columns].
 typedef struct {
   block_shape shape;
   bool accumulates;
@@ -40,4 +41,6 @@ typedef struct {
 } block_product;
 
 void block_product_f32(const block_product *product);
+/// Of floats, of which factors may be rounded to bfloat16 first.
+void block_product_bf16(const block_product *product);
 void block_product_f64(const block_product *product);

@@ -14,7 +14,7 @@ INLINE void NAME(product)(block_shape shape, long rows, long inner, long columns
                           long target_row, bool accumulates) {
   block_product product = {shape, accumulates, rows,      inner,  columns,   left, left_row,
                            left_column, right, right_row, target, target_row};
-  MATH(block_product)(&product);
+  NAME(block_product)(&product);
 }
 
 KERNEL static void NAME(load)(const T *from, long from_row, long rows, long width, A *to, long to_row) {
@@ -58,6 +58,18 @@ KERNEL static A NAME(decay_state)(const A *state, A *gradient, long row, long ro
       sum += gradient[i * row + j] * state[i * row + j];
     }
   return sum;
+}
+
+/// Adds to the gradients of a chunk's sums of logarithms what row `i` of a product brings, which decays as
+/// e^(sums[i] - sums[j]): nothing decays from a row to itself.
+INLINE void NAME(return_decays)(const A *above, const A *weights, long i, A *sums) {
+  A sum = 0;
+  for (long j = 0; j < i; j++) {
+    A value = above[j] * weights[j];
+    sum += value;
+    sums[j] -= value;
+  }
+  sums[i] += sum;
 }
 
 /// Adds to, or stores.

@@ -39,7 +39,7 @@ long delta_rule_backward_room(const delta_rule *layer, const delta_rule_unit *un
   // One more that comes back.
   long states = chunk_states((unit->rows + chunk - 1) / chunk) + 1;
   return chunk_room(layer, chunk) + 2 * chunk * key + 3 * layer->key_size * pad + 3 * chunk * pad +
-         3 * chunk * value + layer->value_size * pad + 2 * pad + states * states_of(layer);
+         4 * chunk * value + layer->value_size * pad + 2 * pad + states * states_of(layer);
 }
 
 void delta_rule_forward(const delta_rule *layer, const delta_rule_unit *unit, void *y, long y_row,

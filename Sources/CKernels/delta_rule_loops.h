@@ -10,7 +10,9 @@
 //   dS = e^(s_last) · dS' + kᵀ · dz + qᵀ · (e^s · dy)
 //   dq = (dP ∘ L) · k + e^s · (dy · Sᵀ)
 //   dk = (dP ∘ L)ᵀ · q + (H + Hᵀ) · k + dz · Sᵀ + e^(s_last - s) · (n · dS'ᵀ),   H = -β · dW ∘ L
-//   ds_t = y_t · dy_t - v_t · dv_t, of the last row besides S' · dS';  dg_t = Σ ds from t on
+//   ds_t = Σ_j N[t, j] - Σ_j N[j, t] + e^(s_t) · q_t · S · dy_t + dz_t · (k · S)_t - w_t,
+//          N = dP ∘ P + dW ∘ W off the diagonal, w_t = e^(s_last - s_t) · n_t · (k · dS')_t; of the last row
+//          besides e^(s_last) · S · dS' + Σ w;  dg_t = Σ ds from t on
 //   db_t = (1 - β_t) · n_t · du_t
 #include "chunk_loops.h"
 

@@ -6,8 +6,8 @@ typedef struct {
   A *q, *k, *q_turned, *k_turned, *q_values;
   /// dP ∘ L and H, summed over the value heads, and one head's dP or dW [chunk, chunk].
   A *read, *meet, *square;
-  /// Of one head: dy, du, dz or another [chunk, value], and one of them turned [value, chunk].
-  A *y, *u, *scratch, *turned;
+  /// Of one head: dy, du, k·S, dz or another [chunk, value], and one of them turned [value, chunk].
+  A *y, *u, *known, *scratch, *turned;
   /// By row: of s.
   A *sums, *rows;
   /// Of the state behind the chunk: [heads, key, value].
@@ -19,9 +19,9 @@ static NAME(returns) NAME(prepare_returns)(const NAME(rule) * s, A **room) {
   A **keys[] = {&r.q, &r.k}, **turned[] = {&r.q_turned, &r.k_turned, &r.q_values};
   for (int i = 0; i < 2; i++) *keys[i] = NAME(take)(room, s->chunk * s->key_pad);
   for (int i = 0; i < 3; i++) *turned[i] = NAME(take)(room, s->key * s->chunk_pad);
-  A **squares[] = {&r.read, &r.meet, &r.square}, **values[] = {&r.y, &r.u, &r.scratch};
+  A **squares[] = {&r.read, &r.meet, &r.square}, **values[] = {&r.y, &r.u, &r.known, &r.scratch};
   for (int i = 0; i < 3; i++) *squares[i] = NAME(take)(room, s->chunk * s->chunk_pad);
-  for (int i = 0; i < 3; i++) *values[i] = NAME(take)(room, s->chunk * s->value_pad);
+  for (int i = 0; i < 4; i++) *values[i] = NAME(take)(room, s->chunk * s->value_pad);
   r.turned = NAME(take)(room, s->value * s->chunk_pad);
   r.sums = NAME(take)(room, s->chunk_pad);
   r.rows = NAME(take)(room, s->chunk_pad);
@@ -29,20 +29,16 @@ static NAME(returns) NAME(prepare_returns)(const NAME(rule) * s, A **room) {
   return r;
 }
 
-/// dP and dW: adds to what the heads share, begins ds.
+/// dP and dW: adds to what the heads share, and to ds.
 KERNEL static void NAME(return_squares)(const NAME(rule) * s, NAME(returns) * r, long rows) {
   NAME(turn)(s->n, s->value_pad, rows, s->value, r->turned, s->chunk_pad);
   NAME(product)(BLOCK_TARGET_LOWER, rows, s->value, rows, r->y, s->value_pad, 1, r->turned, s->chunk_pad,
                 r->square, s->chunk_pad, false);
   for (long i = 0; i < rows; i++) {
     long first = i * s->chunk_pad;
-    const A *above = r->square + first, *between = s->between + first, *reads = s->reads + first;
-    A *read = r->read + first, sum = 0;
-    for (long j = 0; j <= i; j++) {
-      read[j] += above[j] * between[j];
-      sum += above[j] * reads[j];
-    }
-    r->sums[i] = sum;
+    for (long j = 0; j <= i; j++)
+      r->read[first + j] += r->square[first + j] * s->between[first + j];
+    NAME(return_decays)(r->square + first, s->reads + first, i, r->sums);
   }
   NAME(product)(BLOCK_TARGET_LOWER, rows, s->value, rows, r->u, s->value_pad, 1, r->turned, s->chunk_pad,
                 r->square, s->chunk_pad, false);
@@ -51,6 +47,7 @@ KERNEL static void NAME(return_squares)(const NAME(rule) * s, NAME(returns) * r,
     A beta = -s->beta[i];
     for (long j = 0; j < i; j++)
       r->meet[first + j] += beta * r->square[first + j] * s->between[first + j];
+    NAME(return_decays)(r->square + first, s->writes + first, i, r->sums);
   }
 }
 
@@ -62,7 +59,8 @@ KERNEL static void NAME(return_before)(const NAME(rule) * s, NAME(returns) * r, 
     A factor = -s->beta[i] * s->into[i];
     for (long j = 0; j < s->value; j++)
       r->scratch[i * s->value_pad + j] = factor * r->u[i * s->value_pad + j];
-    r->rows[i] = 0;
+    // u = β · (v - e^s · (k · S)).
+    r->rows[i] = NAME(dot)(r->scratch + i * s->value_pad, r->known + i * s->value_pad, s->value);
   }
   NAME(turn)(r->y, s->value_pad, rows, s->value, r->turned, s->chunk_pad);
   NAME(product)(BLOCK_WHOLE, s->key, s->value, rows, before, s->value_pad, 1, r->turned, s->chunk_pad,
@@ -89,14 +87,12 @@ KERNEL static void NAME(return_before)(const NAME(rule) * s, NAME(returns) * r, 
                 s->value_pad, true);
 }
 
-/// What comes back through the state behind the chunk: adds to dn and dk, and is a part of ds of the last
-/// row.
-KERNEL static A NAME(return_behind)(const NAME(rule) * s, NAME(returns) * r, long rows, const A *state) {
+/// What comes back through the state behind the chunk: adds to dn, dk and ds.
+KERNEL static void NAME(return_behind)(const NAME(rule) * s, NAME(returns) * r, long rows, const A *state) {
   NAME(product)(BLOCK_WHOLE, rows, s->key, s->value, s->k, s->key_pad, 1, state, s->value_pad,
                 r->scratch, s->value_pad, false);
-  A sum = 0;
   for (long i = 0; i < rows; i++) {
-    A *u = r->u + i * s->value_pad, *through = r->scratch + i * s->value_pad;
+    A *u = r->u + i * s->value_pad, *through = r->scratch + i * s->value_pad, sum = 0;
     const A *n = s->n + i * s->value_pad;
     for (long j = 0; j < s->value; j++) {
       A value = s->out[i] * through[j];
@@ -104,11 +100,12 @@ KERNEL static A NAME(return_behind)(const NAME(rule) * s, NAME(returns) * r, lon
       sum += value * n[j];
       through[j] = s->out[i] * n[j];
     }
+    r->sums[i] -= sum;
+    r->sums[rows - 1] += sum;
   }
   NAME(turn)(r->scratch, s->value_pad, rows, s->value, r->turned, s->chunk_pad);
   NAME(product)(BLOCK_WHOLE, s->key, s->value, rows, state, s->value_pad, 1, r->turned, s->chunk_pad,
                 r->k_turned, s->chunk_pad, true);
-  return sum;
 }
 
 /// The gradients of v, the gates and the head's own numbers.
@@ -121,7 +118,7 @@ KERNEL static void NAME(return_head)(const NAME(rule) * s, NAME(returns) * r, co
     A *u = r->u + i * s->value_pad;
     A beta_sum = (1 - s->beta[i]) * NAME(dot)(s->n + i * s->value_pad, u, s->value);
     NAME(scale)(u, s->value, s->beta[i]);
-    rest += r->sums[i] - NAME(dot)(s->v + i * s->value_pad, u, s->value);
+    rest += r->sums[i];
     NAME(put)((T *)g->channels + (row + i) * g->channels_row + NAME(column)(p, 2, head), u, s->value,
               g->accumulates);
     A input = LOAD(((const T *)p->gates)[(row + i) * p->gates_row + p->value_heads + head]) + bias;
@@ -191,15 +188,15 @@ static void NAME(return_chunk)(NAME(way_back) * way, long row, long rows, const 
     const A *from = before ? before + h * size : 0;
     A *state = r->states + h * size;
     NAME(load_head)(s, row, rows, head);
-    NAME(write)(s, rows, from, r->scratch);
+    NAME(write)(s, rows, from, r->known);
+    memset(r->sums, 0, (size_t)rows * sizeof(A));
     NAME(load)((const T *)g->y + row * g->y_row + head * s->value, g->y_row, rows, s->value, r->y,
                s->value_pad);
     NAME(product)(BLOCK_LEFT_UPPER, rows, rows, s->value, s->reads, 1, s->chunk_pad, r->y, s->value_pad,
                   r->u, s->value_pad, false);
-    A behind = is_last ? 0 : NAME(return_behind)(s, r, rows, state);
+    if (!is_last) NAME(return_behind)(s, r, rows, state);
     NAME(solve_back)(s, r->u, rows);
     NAME(return_squares)(s, r, rows);
-    r->sums[rows - 1] += behind;
     if (from) NAME(return_before)(s, r, rows, from, state, is_last);
     NAME(return_head)(s, r, g, row, rows, head);
   }

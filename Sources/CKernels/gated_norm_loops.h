@@ -2,19 +2,18 @@
 //
 // The kind is a constant in each instance of the inner functions.
 
-INLINE A NAME(inverse)(gated_norm_kind kind, const gated_norm *p, const T *x, const T *gate) {
-  A squares = 0;
-  for (long j = 0; j < p->width; j++) {
-    A value = LOAD(x[j]), g = LOAD(gate[j]);
-    if (kind == GATE_THEN_NORM) value *= g * MATH(sigmoid)(g);
-    squares += value * value;
-  }
-  return 1 / MATH(sqrt)(squares / (A)p->width + (A)p->eps);
-}
-
 INLINE void NAME(norm_stretch)(gated_norm_kind kind, const gated_norm *p, const T *x, const T *gate,
                                const A *w, T *y) {
-  A r = kind == GATE_ALONE ? 1 : NAME(inverse)(kind, p, x, gate), offset = (A)p->offset;
+  A r = 1, offset = (A)p->offset;
+  if (kind != GATE_ALONE) {
+    A squares = 0;
+    for (long j = 0; j < p->width; j++) {
+      A value = LOAD(x[j]), g = LOAD(gate[j]);
+      if (kind == GATE_THEN_NORM) value *= g * MATH(sigmoid)(g);
+      squares += value * value;
+    }
+    r = 1 / MATH(sqrt)(squares / (A)p->width + (A)p->eps);
+  }
   for (long j = 0; j < p->width; j++) {
     A g = LOAD(gate[j]), value = LOAD(x[j]) * g * MATH(sigmoid)(g);
     if (kind != GATE_ALONE) value *= r * (offset + w[j]);
@@ -27,18 +26,22 @@ INLINE void NAME(return_stretch)(gated_norm_kind kind, const gated_norm *p, cons
                                  const A *w, const T *dy, T *dx, bool accumulates, T *dgate,
                                  A *weight) {
   bool gates_first = kind == GATE_THEN_NORM, norms = kind != GATE_ALONE;
-  A r = norms ? NAME(inverse)(kind, p, x, gate) : 1, offset = (A)p->offset, mean = 0;
+  A r = 1, mean = 0, offset = (A)p->offset;
   if (norms) {
+    A squares = 0, product = 0;
     for (long j = 0; j < p->width; j++) {
-      A g = LOAD(gate[j]), product = LOAD(dy[j]) * LOAD(x[j]) * r * g * MATH(sigmoid)(g);
-      mean += product * (offset + w[j]);
-      if (weight) weight[j] += product;
+      A g = LOAD(gate[j]), value = LOAD(x[j]), gated = value * g * MATH(sigmoid)(g);
+      if (gates_first) value = gated;
+      squares += value * value;
+      product += LOAD(dy[j]) * gated * (offset + w[j]);
     }
-    mean /= (A)p->width;
+    r = 1 / MATH(sqrt)(squares / (A)p->width + (A)p->eps);
+    mean = r * product / (A)p->width;
   }
   for (long j = 0; j < p->width; j++) {
     A g = LOAD(gate[j]), value = LOAD(x[j]), s = MATH(sigmoid)(g), silu = g * s;
     A slope = s * (1 + g * (1 - s)), above = LOAD(dy[j]);
+    if (weight) weight[j] += above * value * r * silu;
     if (norms) above *= offset + w[j];
     A to_x, to_gate;
     if (gates_first) {

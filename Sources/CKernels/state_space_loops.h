@@ -7,8 +7,8 @@
 //   dX = Mᵀ · dy + e^(s_last - s) · (B · dS')      dS = e^(s_last) · dS' + Cᵀ · (e^s · dy)
 //   dG = (dy · Xᵀ) ∘ L, summed over the heads that share B and C
 //   dC = dG · B + Σ e^s · (dy · Sᵀ)                dB = dGᵀ · C + Σ e^(s_last - s) · (X · dS'ᵀ)
-//   ds_t = Σ_j (dy · Xᵀ ∘ M)[t, j] + e^(s_t) · C_t · S · dy_t - X_t · dX_t, of the last row besides
-//          e^(s_last) · S · dS' + Σ_j e^(s_last - s_j) · X_j · (B · dS')_j
+//   ds_t = Σ_j N[t, j] - Σ_j N[j, t] + e^(s_t) · C_t · S · dy_t - w_t,   N = (dy · Xᵀ) ∘ M off the diagonal,
+//          w_t = e^(s_last - s_t) · X_t · (B · dS')_t; of the last row besides e^(s_last) · S · dS' + Σ w
 //   d(dt · A)_t = Σ ds from t on
 #include "chunk_loops.h"
 

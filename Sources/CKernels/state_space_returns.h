@@ -33,15 +33,12 @@ static NAME(returns) NAME(prepare_returns)(const NAME(scan) * s, A **room) {
 KERNEL static void NAME(return_weights)(const NAME(scan) * s, NAME(returns) * r, long rows) {
   NAME(product)(BLOCK_TARGET_LOWER, rows, s->width, rows, r->y, s->width_pad, 1, r->x_turned,
                 s->chunk_pad, r->weights, s->chunk_pad, false);
+  for (long i = 0; i < rows; i++) r->sums[i] = 0;
   for (long i = 0; i < rows; i++) {
-    const A *above = r->weights + i * s->chunk_pad;
-    const A *between = s->between + i * s->chunk_pad, *weights = s->weights + i * s->chunk_pad;
-    A *scores = r->scores + i * s->chunk_pad, sum = 0;
-    for (long j = 0; j <= i; j++) {
-      sum += above[j] * weights[j];
-      scores[j] += above[j] * between[j];
-    }
-    r->sums[i] = sum;
+    long first = i * s->chunk_pad;
+    for (long j = 0; j <= i; j++)
+      r->scores[first + j] += r->weights[first + j] * s->between[first + j];
+    NAME(return_decays)(r->weights + first, s->weights + first, i, r->sums);
   }
 }
 
@@ -76,6 +73,7 @@ KERNEL static void NAME(return_state)(const NAME(scan) * s, NAME(returns) * r, l
       to[j] += value;
       sum += value * x[j];
     }
+    r->sums[i] -= sum;
     r->sums[rows - 1] += sum;
   }
   for (long j = 0; j < s->width; j++) {
@@ -93,10 +91,6 @@ KERNEL static void NAME(return_head)(const NAME(scan) * s, NAME(returns) * r,
   A rate = -MATH(exp)(((const A *)p->decay)[head]), skip = ((const A *)p->skip)[head];
   A bias = ((const A *)p->step_bias)[head];
   A decay_sum = 0, skip_sum = 0, bias_sum = 0, rest = 0;
-  for (long i = 0; i < rows; i++) {
-    const A *dx = r->x + i * s->width_pad;
-    r->sums[i] -= NAME(dot)(s->x + i * s->width_pad, dx, s->width);
-  }
   for (long i = rows - 1; i >= 0; i--) r->sums[i] = rest += r->sums[i];
   for (long i = 0; i < rows; i++) {
     const T *x = NAME(channel)(s, row + i, head * s->width);

@@ -44,6 +44,9 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
     @Flag(help: "Compute each block again on the way back.")
     var recompute = false
 
+    @Flag(help: "Keep weights and their running means in bfloat16 alone.")
+    var half = false
+
     @Option(help: "The type of matrices and activations.")
     var dtype: ComputeType = .bfloat16
 
@@ -73,7 +76,10 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
             PlannedPair($0, rank: work.lora, scale: 2, hasMagnitude: work.dora)
           })
       }
-      let trainer = Trainer(model, Schedule(.constant, rate: 1e-4, length: work.steps))
+      var settings = AdamW.Settings()
+      settings.precision = work.half ? .half : .full
+      let trainer = Trainer(
+        model, Schedule(.constant, rate: 1e-4, length: work.steps), settings)
       let batches = batches(model.blueprint.frame.vocabulary)
       let peak = matrixPeak()
       var seconds: [Double] = []

@@ -122,4 +122,19 @@ import Testing
       ]
     }.checkGradients()
   }
+
+  @Test func learningModelsTakeTheirOwnShareOfWhatFlowsPast() throws {
+    func logits(_ share: Double, trainingShare: Double, isTraining: Bool) throws -> [Double] {
+      let maps = (0..<2).map { LinearMap(SmallModel.width, .attention, "linear\($0)") }
+      let model = try SmallModel(maps) {
+        $0.skips = [BlockSkip(from: 0, to: 1, share: share, trainingShare: trainingShare)]
+      }.model(.float64)
+      let pass = Pass(model, Tape(.float64, isRecording: false), SmallModel.batch)
+      pass.isTraining = isTraining
+      return try model.logits(try #require(try model.hidden(pass).last), pass).values
+    }
+    let learning = try logits(0.75, trainingShare: 0.5, isTraining: true)
+    #expect(try learning == logits(0.5, trainingShare: 0.25, isTraining: false))
+    #expect(try learning != logits(0.75, trainingShare: 0.5, isTraining: false))
+  }
 }

@@ -11,7 +11,7 @@ import Testing
   /// One shorter than the kernel, one of a single token, one longer.
   private let sequences = [0..<3, 3..<4, 4..<10]
 
-  @Test(arguments: [1, 2, 4], [false, true]) func convolutionLearns(
+  @Test(arguments: [1, 2, 4, 6], [false, true]) func convolutionLearns(
     _ kernel: Int, _ activates: Bool
   ) throws {
     let name = "convolution of \(kernel)" + (activates ? ", then SiLU" : "")

@@ -42,6 +42,18 @@ import Testing
     try SmallModel(layers).checkCache(prompt: 19, chunk: 9)
   }
 
+  @Test func adaptersAreInWhatComesOutOfCachedLatents() throws {
+    let layer = Self.latent(queryRank: 4)
+    try SmallModel([layer, layer]).checkCache { model in
+      let places = model.adapterPlaces(isFused: false)
+      try model.attach(places.map { PlannedPair($0, rank: 2, scale: 0.5) }, seed: 1)
+      for learned in model.learned where learned.name.hasSuffix("lora_B") {
+        RandomStream(seed: 2, learned.name).fill(learned.value, .normal(deviation: 0.3))
+      }
+      #expect(model.parameters.contains { $0.role == .keyValueUp && $0.change != nil })
+    }
+  }
+
   @Test func keysArePickedOutOfACacheToo() throws {
     let layer = Self.latent(queryRank: 4) { $0.indexer = Self.indexer }
     try SmallModel([layer, layer]).checkCache()

@@ -45,6 +45,14 @@ import Testing
     }.run(bounds)
   }
 
+  /// Sums of 53 tokens, in blocks of enough rows for products of rounded factors.
+  @Test func stateSpaceOfLongChunksLearns() throws {
+    let shape = shape(chunk: 32)
+    try OperationCheck("state space of long chunks", inputs(53), weights) { tape, x, w in
+      Outcome(tape.stateSpace(x[0], steps: Columns(x[1]), own(w), shape, [0..<53]))
+    }.run(.init(float32: 64, bfloat16: 3))
+  }
+
   @Test func stepsStayWithinTheirBounds() throws {
     let shape = shape(limit: (0.25, 0.75), chunk: 4)
     try OperationCheck("state space with bounds", inputs(9), weights) { tape, x, w in

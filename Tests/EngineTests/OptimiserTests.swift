@@ -88,6 +88,50 @@ import Testing
     }
   }
 
+  /// Changes far below a digit add up on average, where rounding to the nearest would lose them all.
+  @Test(arguments: [Numbers.bfloat16, .float32]) func randomRoundingLosesNothingOnAverage(
+    _ gradients: Numbers
+  ) {
+    let matrix = LearnedMatrix(
+      "a", Matrix([Double](repeating: 1, count: 20_000), .bfloat16), isTrained: true, decays: true)
+    matrix.gradientNumbers = gradients
+    var settings = AdamW.Settings()
+    settings.precision = .half
+    let optimiser = AdamW([matrix], settings)
+    #expect(optimiser.states[0].first.numbers == .bfloat16)
+    for _ in 0..<100 {
+      matrix.gradientSum().set([Double](repeating: 0.5, count: 20_000))
+      // A gradient that is always the same moves a weight by the rate.
+      optimiser.update(rate: 1e-5, weightDecay: 0)
+    }
+    func mean(_ matrix: Matrix) -> Double { matrix.values.reduce(0, +) / Double(matrix.count) }
+    #expect(abs(mean(matrix.value) - (1 - 100e-5)) < 1e-4)
+    #expect(Set(matrix.value.values).count > 1)
+    let square = 0.25 * (1 - pow(0.999, 100))
+    #expect(abs(mean(optimiser.states[0].second) - square) < 0.01 * square)
+  }
+
+  @Test func randomRoundingDoesNotDependOnThreads() {
+    let threads = Team.size
+    defer { Team.resize(threads) }
+    let outcomes = [1, 2, 3].map { count in
+      Team.resize(count)
+      let matrix = LearnedMatrix(
+        "a", Matrix(300, 300, .bfloat16), isTrained: true, decays: true)
+      RandomStream(seed: 1, "a").fill(matrix.value, .normal(deviation: 1))
+      var settings = AdamW.Settings()
+      settings.precision = .half
+      let optimiser = AdamW([matrix], settings)
+      for step in 0..<3 {
+        RandomStream(seed: 2, "\(step)").fill(
+          matrix.gradientPlace().target, .normal(deviation: 1))
+        optimiser.update(rate: 1e-3, weightDecay: 0.1)
+      }
+      return matrix.value.values
+    }
+    #expect(outcomes[0] == outcomes[1] && outcomes[0] == outcomes[2])
+  }
+
   @Test func theNormOfGradientsDoesNotDependOnThreads() {
     let matrix = LearnedMatrix("a", Matrix(1000, 777, .float32), isTrained: true, decays: true)
     RandomStream(seed: 1, "gradient").fill(matrix.gradientPlace().target, .normal(deviation: 1))

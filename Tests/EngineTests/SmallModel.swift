@@ -145,11 +145,14 @@ struct SmallModel {
   /// - Parameters:
   ///   - chunk: how many tokens of the prompt go through the model at once.
   ///   - bound: of the largest difference.
+  ///   - change: what is done to the model before.
   func checkCache(
     prompt: Int = 5, length: Int = 24, chunk: Int = 512, bound: Double = 1e-5,
-    sourceLocation place: SourceLocation = #_sourceLocation
+    sourceLocation place: SourceLocation = #_sourceLocation,
+    _ change: (Model) throws -> Void = { _ in }
   ) throws {
     let model = try model(.float64)
+    try change(model)
     let tokens = (0..<prompt).map { Int32(($0 * 7 + 3) % Self.vocabulary) }
     var cached = try Generator(model, tokens, chunk: chunk)
     var plain = try Generator(model, tokens, isCached: false)

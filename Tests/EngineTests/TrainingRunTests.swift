@@ -78,4 +78,27 @@ import Weights
       #expect(worst.norm < 2e-5, "\(run.kind)")
     }
   }
+
+  /// In bfloat16 the losses are those of float32 as far as its digits reach, whatever is kept of weights.
+  @Test(arguments: [AdamW.Precision.full, .half]) func shortNumbersLearnAsWell(
+    _ precision: AdamW.Precision
+  ) throws {
+    let runs = try LearningData.read("runs", as: Runs.self)
+    let run = try #require(runs.cases.first { $0.kind == "all" })
+    let folder = Support.fixtures.appending(path: "demo").path
+    let model = try Model(ModelWeights(HuggingFaceModel(folder: folder)), .bfloat16)
+    var settings = AdamW.Settings()
+    settings.precision = precision
+    let trainer = Trainer(
+      model,
+      Schedule(
+        .cosine, rate: run.settings.rate, length: run.settings.steps,
+        weightDecay: run.settings.decay), settings)
+    let batches = [0..<2, 2..<4].map {
+      Batch(Array(runs.tokens[$0]), aligned: Array(runs.labels[$0]))
+    }
+    for loss in run.losses {
+      #expect(abs(try trainer.step(batches).loss - loss) < 0.02)
+    }
+  }
 }

@@ -31,7 +31,7 @@ void convolution_forward(const convolution *layer, const convolution_unit *unit,
                          long y_row);
 
 /// The numbers of sums' type that a backward call needs room for.
-long convolution_room(const convolution *layer, const convolution_unit *unit);
+long convolution_room(const convolution *layer);
 
 /// Adds the gradient of x to dx, those of weight and bias to sums of their shapes (null: not wanted).
 void convolution_backward(const convolution *layer, const convolution_unit *unit, const void *dy,

@@ -19,11 +19,16 @@ typedef struct {
 /// With g = gradient_factor · gradient: first += (1 − beta1)(g − first), second = beta2 · second +
 /// (1 − beta2) g², weight = decay · weight − step · first / (√second / correction + eps).
 ///
-/// `first` and `second` are of sums' type, the gradient of the weights' or of sums' type (`wide`). The
-/// weight of bfloat16 is the upper half of a float, rounded, and `remainder` what it lacks of it:
-/// float bits = (weight << 16) + remainder, exactly. Other types have no remainder (null).
+/// The gradient is of the weights' type or of sums' (`wide`). Everything is of one type, but for bfloat16
+/// weights, which are either the upper halves of floats, rounded, with `remainder` what they lack
+/// (float bits = (weight << 16) + remainder, exactly), and `first` and `second` floats; or, where
+/// `remainder` is null, bfloat16 alone as `first` and `second` are: then the weight and `second` are
+/// rounded up or down at random, so that on average nothing is lost.
+///
+/// `seed` differs from update to update, and goes on with the elements where an array is worked on in
+/// parts.
 void adamw(number_type type, void *weight, int16_t *remainder, const void *gradient, bool wide,
-           void *first, void *second, long count, adamw_rule rule);
+           void *first, void *second, long count, adamw_rule rule, uint32_t seed);
 
 /// The floats that bfloat16 weights and their remainders are.
 void join_remainders(const uint16_t *weight, const int16_t *remainder, float *value, long count);

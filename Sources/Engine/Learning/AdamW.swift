@@ -4,8 +4,8 @@ import Kernels
 /// AdamW over learned matrices, one pass over memory for each update (arXiv 1711.05101; the formula and
 /// the defaults are torch.optim.AdamW's).
 ///
-/// The numbers that are trained are float32 (float64 in float64 models): a bfloat16 weight is their
-/// rounded upper half, and 16 bits beside it hold the rest.
+/// Everything is kept in float32 (in float64 models float64): a bfloat16 weight is the rounded upper half
+/// of the number that is trained, and 16 bits beside it hold the rest. `Precision.half` keeps less.
 public final class AdamW {
   public struct Settings: Hashable, Sendable {
     public var beta1 = 0.9
@@ -13,11 +13,21 @@ public final class AdamW {
     public var eps = 1e-8
     /// Whether weight decay pulls at embeddings as at other matrices.
     public var decaysEmbeddings = true
+    public var precision = Precision.full
 
     public init() {}
   }
 
-  public var settings: Settings
+  /// What is kept of bfloat16 weights: 12 bytes or 6 for each.
+  public enum Precision: Hashable, Sendable {
+    /// The weights and both running means in float32.
+    case full
+    /// All in bfloat16; the weights and the mean of squares are rounded up or down at random, the nearer
+    /// the likelier, so that changes too small for a digit add up on average.
+    case half
+  }
+
+  public let settings: Settings
   /// How many updates there were.
   public var updates = 0
   public let states: [State]
@@ -28,7 +38,7 @@ public final class AdamW {
     /// The running means of the gradient and of its square.
     public let first: Matrix
     public let second: Matrix
-    /// What bfloat16 weights lack of float32 ones, 16 bits each; `nil` for others.
+    /// What bfloat16 weights lack of float32 ones, 16 bits each; `nil` where nothing is kept of it.
     let remainder: Matrix?
     let isEmbedding: Bool
   }
@@ -42,10 +52,11 @@ public final class AdamW {
         matrix.clear()
         return matrix
       }
-      let sums = target.value.numbers.accumulated
+      let numbers = target.value.numbers
+      let means = settings.precision == .full ? numbers.accumulated : numbers
       return State(
-        target: target, first: zeros(sums), second: zeros(sums),
-        remainder: target.value.numbers == .bfloat16 ? zeros(.bfloat16) : nil,
+        target: target, first: zeros(means), second: zeros(means),
+        remainder: numbers == .bfloat16 && means != numbers ? zeros(.bfloat16) : nil,
         isEmbedding: (target as? Parameter)?.isEmbedding ?? false)
     }
   }
@@ -89,10 +100,13 @@ public final class AdamW {
     rule.beta2 = settings.beta2
     rule.eps = settings.eps
     rule.gradient_factor = gradientFactor
-    for state in states {
+    for (index, state) in states.enumerated() {
       let decays = state.target.decays && (settings.decaysEmbeddings || !state.isEmbedding)
       rule.decay = decays ? 1 - rate * weightDecay : 1
-      state.update(rule)
+      state.update(
+        rule, seed: UInt32(truncatingIfNeeded: updates &* 0x9E37_79B9 &+ index &* 0x85EB_CA6B))
+      // What is rounded at random is not alike where it stands twice.
+      if settings.precision == .half { (state.target as? Parameter)?.settleCopies() }
       state.target.clearGradient()
     }
   }
@@ -109,7 +123,7 @@ public final class AdamW {
 }
 
 extension AdamW.State {
-  fileprivate func update(_ rule: adamw_rule) {
+  fileprivate func update(_ rule: adamw_rule, seed: UInt32) {
     guard let gradient = target.gradient else { return }
     let value = target.value
     let isWide = gradient.numbers != value.numbers
@@ -119,7 +133,7 @@ extension AdamW.State {
         value.numbers.kernel, value.address(0, start),
         remainder?.address(0, start).assumingMemoryBound(to: Int16.self),
         gradient.address(0, start), isWide, first.address(0, start), second.address(0, start),
-        range.count, rule)
+        range.count, rule, seed &+ UInt32(truncatingIfNeeded: start))
     }
   }
 

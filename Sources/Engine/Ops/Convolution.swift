@@ -56,7 +56,7 @@ extension Tape {
         let part = index * step..<min(channels, (index + 1) * step)
         var layer = layer()
         var unit = unit(0..<1, part)
-        let room = Matrix(1, convolution_room(&layer, &unit), self.numbers.accumulated)
+        let room = Matrix(1, convolution_room(&layer), self.numbers.accumulated)
         for rows in sequences {
           unit.first_row = rows.lowerBound
           unit.rows = rows.count
@@ -76,7 +76,7 @@ extension Tape {
   /// How many channels one thread takes at a time: few enough to stay in the nearest cache, and so that
   /// all threads have the same number of stretches.
   private static func channelsTogether(_ channels: Int) -> Int {
-    let parts = Team.size * max(1, (channels + 256 * Team.size - 1) / (256 * Team.size))
+    let parts = Team.size * max(1, (channels + 512 * Team.size - 1) / (512 * Team.size))
     return max(16, ((channels + parts - 1) / parts + 15) / 16 * 16)
   }
 }
