@@ -28,8 +28,9 @@ let package = Package(
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN"],
-      // Square roots that may set errno do not vectorise.
-      cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
+      // Square roots that may set errno do not vectorise. Not every loop vectorises in double, where speed
+      // is no matter, and functions of vectors are inlined, so that their calls have no convention.
+      cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wno-pass-failed", "-Wno-psabi"])],
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
