@@ -87,7 +87,7 @@ KERNEL static void NAME(gated_forward)(activation_kind kind, const T *gate, long
     T *to = y + i * y_row;
     A weight = weights ? weights[i] : 1;
 #define BODY(K)                                                                                   \
-  for (long j = 0; j < width; j++) {                                                              \
+  EACH(j, width) {                                                              \
     A left = LOAD(g[j]), right = LOAD(u[j]);                                                      \
     left = left > most ? most : left;                                                             \
     right = right > most ? most : right < -most ? -most : right;                                  \
@@ -103,7 +103,7 @@ INLINE A NAME(gated_backward_row)(const activation_kind kind, const bool accumul
                                   const T *u, const T *above, T *restrict to_gate, T *restrict to_up,
                                   long width, A weight, A factor, A most, A more) {
   A sum = 0;
-  for (long j = 0; j < width; j++) {
+  EACH(j, width) {
     A left = LOAD(g[j]), right = LOAD(u[j]), d = LOAD(above[j]);
     A cut = left > most ? most : left;
     A bounded = right > most ? most : right < -most ? -most : right;
@@ -143,7 +143,7 @@ KERNEL static void NAME(activation_forward)(activation_kind kind, const T *x, lo
     T *to = y + i * y_row;
     A weight = weights ? weights[i] : 1;
 #define BODY(K)                                                                                   \
-  for (long j = 0; j < width; j++) to[j] = STORE(weight * NAME(activate)(K, LOAD(from[j])));
+  EACH(j, width) to[j] = STORE(weight * NAME(activate)(K, LOAD(from[j])));
     EACH_KIND(BODY)
 #undef BODY
   }
@@ -154,7 +154,7 @@ INLINE A NAME(activation_backward_row)(const activation_kind kind, const bool ac
                                        const T *from, const T *above, T *restrict to, long width,
                                        A weight) {
   A sum = 0;
-  for (long j = 0; j < width; j++) {
+  EACH(j, width) {
     A input = LOAD(from[j]), d = LOAD(above[j]);
     A value = weight * NAME(slope)(kind, input) * d;
     sum += d * NAME(activate)(kind, input);
@@ -188,7 +188,7 @@ KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row,
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row;
     T *to = y + i * y_row;
-    for (long j = 0; j < width; j++) {
+    EACH(j, width) {
       A v = LOAD(from[j]);
       A cut = v < bound ? v : bound;
       A below = n * (MATH(exp_rest)(cut) + (cut - v));
@@ -200,7 +200,7 @@ KERNEL static void NAME(xielu_forward)(const T *x, long x_row, T *y, long y_row,
 INLINE void NAME(xielu_backward_row)(const bool accumulates, const T *from, const T *above,
                                      T *restrict to, long width, A p, A n, A b, A bound, A *sums) {
   A first = 0, second = 0;
-  for (long j = 0; j < width; j++) {
+  EACH(j, width) {
     A v = LOAD(from[j]), d = LOAD(above[j]);
     A cut = v < bound ? v : bound, rest = MATH(exp_rest)(cut);
     A value = d * (b + (v > 0 ? 2 * p * v : n * (v < bound ? rest + v : -1)));

@@ -16,6 +16,8 @@ enum { TILE = 6, QUERIES = 96, KEYS = 192 };
 #define PADDED(count, step) (((count) + (step) - 1) / (step) * (step))
 #define SINGLE_f32 1
 #define SINGLE_f64 0
+/// Stands for -∞ where that would be subtracted from itself.
+#define LEAST -1e30f
 #define LOG2_E 1.4426950408889634
 
 INLINE long head_column(const head_place *place, long head) {
@@ -49,8 +51,9 @@ INLINE float rounded_bias(float slope, long position) {
   return widen_bf16(narrow_bf16(factors));
 }
 
+/// Whether scores are nothing but products times a factor that keeps their order.
 INLINE bool is_plain(const attention *job) {
-  return !job->cap && !job->slopes && !job->sparse_size && !job->selection;
+  return job->scale > 0 && !job->cap && !job->slopes && !job->sparse_size && !job->selection;
 }
 
 /// Whether the queries of all heads of a group fit in one block.

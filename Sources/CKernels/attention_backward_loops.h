@@ -47,10 +47,12 @@ static void NAME(backward_rows)(const attention *job, const attention_span *span
   long index = span->keys - span->queries + start;
   long low = first_seen(job, span, index + r) - key, high = index + r + TILE - key;
   low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
-  high = high < 0 ? 0 : high < KEYS ? PADDED(high, 2 * LANES) : KEYS;
+  high = high < 0 ? 0 : high < KEYS ? high : KEYS;
+  long vectors = low < high ? PADDED(high - low, LANES) / LANES : 0;
+  high = PADDED(high, 2 * LANES);
   if (low > high) low = high;
-  for (long n = low / LANES, wide; n < high / LANES; n += wide) {
-    wide = NAME(strip)((high - low) / LANES, n - low / LANES);
+  for (long n = low / LANES, wide; n < low / LANES + vectors; n += wide) {
+    wide = NAME(strip)(vectors, n - low / LANES);
     NAME(tiles)(wide, plan->key_units, room->queries + (start + r) * plan->key_units, plan->key_units, 1,
                 room->keys_turned + key * plan->key_units + n * LANES, KEYS, room->scores + n * LANES,
                 KEYS, false);
@@ -72,6 +74,9 @@ static void NAME(backward_rows)(const attention *job, const attention_span *span
       NAME(finish_scores)(job, span, head, span->query + start + query, index + query, key, from, to,
                           score, slope);
     NAME(mask)(score, low, high, from, to);
+    // What has no weight must be a number all the same.
+    if (low + vectors * LANES < high)
+      *(NAME(vector) *)(room->products + i * KEYS + high - LANES) = (NAME(vector)){};
   }
   for (long i = 0; i < TILE; i += 2) {
     long query = r + i;
@@ -172,11 +177,7 @@ static A NAME(backward_head)(attention_work *work, const attention_span *span, l
 /// Stores sums [rows, size] in a gradient's rows, or adds them.
 static void NAME(give_rows)(const A *sums, long width, A scale, T *to, long to_row, long rows, long size,
                             bool adds) {
-  for (long i = 0; i < rows; i++, sums += width, to += to_row)
-    if (adds)
-      for (long c = 0; c < size; c++) to[c] = STORE(LOAD(to[c]) + scale * sums[c]);
-    else
-      for (long c = 0; c < size; c++) to[c] = STORE(scale * sums[c]);
+  for (long i = 0; i < rows; i++) NAME(give_line)(sums + i * width, scale, to + i * to_row, size, adds);
 }
 
 /// The sums of a group's keys and values become gradients.

@@ -71,8 +71,8 @@ static NAME(plan) NAME(make_plan)(const attention *job, char *base, bool is_back
     TAKE(queries, (QUERIES + TILE) * plan.key_units, U);
     TAKE(scores, TILE * KEYS, A);
     TAKE(sums, QUERIES * plan.value_width, A);
-    TAKE(most, QUERIES, A);
-    TAKE(total, QUERIES, A);
+    TAKE(most, QUERIES + TILE, A);
+    TAKE(total, QUERIES + TILE, A);
   }
 #undef TAKE
   return plan;
@@ -131,36 +131,52 @@ INLINE void NAME(mask)(A *score, long first, long last, long from, long to) {
 
 // MARK: Forward
 
-/// Takes a row of scores, columns first ..< last, into the running maximum and sum; its weights relative to
-/// the maximum become a left side's row.
-INLINE void NAME(soften)(const A *score, long first, long last, A scale, A *most, A *total, A *sums,
-                         long width, U *weights) {
-  NAME(vector) top = *(const NAME(vector) *)(score + first);
-  for (long j = first + LANES; j < last; j += LANES)
-    top = NAME(larger)(top, *(const NAME(vector) *)(score + j));
-  A highest = NAME(most_of)(top) * scale;
-  if (highest > *most) {
-    A factor = MATH(exp)(*most - highest);
-    *total *= factor;
-    for (long c = 0; c < width; c += LANES) *(NAME(vector) *)(sums + c) *= factor;
-    *most = highest;
+/// Takes a tile of scores, columns first ..< last, into the running maxima and sums from row `r` on; weights
+/// relative to the maxima become a left side.
+INLINE void NAME(soften)(const NAME(room) *room, long r, long first, long last, A scale, long width) {
+  NAME(vector) highest = {}, most = {}, total = {}, sums[TILE];
+  // Rows side by side, because a row's own maximum, factor and sum each wait for the one before.
+#pragma unroll
+  for (long i = 0; i < TILE; i++) {
+    const A *score = room->scores + i * KEYS;
+    NAME(vector) top = *(const NAME(vector) *)(score + first);
+    for (long j = first + LANES; j < last; j += LANES)
+      top = NAME(larger)(top, *(const NAME(vector) *)(score + j));
+    highest[i] = NAME(most_of)(top);
+    most[i] = room->most[r + i];
+    total[i] = room->total[r + i];
   }
+  highest = NAME(larger)(highest * scale, most);
   // A row that sees nothing yet has weights of zero.
-  A shift = *most == -INFINITY ? 0 : *most * (A)LOG2_E;
+  NAME(vector) shift = NAME(larger)(highest, (NAME(vector)){} + LEAST) * (A)LOG2_E;
+  NAME(vector) factor = NAME(power)(most * (A)LOG2_E - shift);
   scale *= (A)LOG2_E;
-  NAME(vector) sum = {};
-  for (long j = first; j < last; j += 2 * LANES) {
-    NAME(vector) low = NAME(power)(*(const NAME(vector) *)(score + j) * scale - shift);
-    NAME(vector) high = NAME(power)(*(const NAME(vector) *)(score + j + LANES) * scale - shift);
-    sum += low + high;
+#pragma unroll
+  for (long i = 0; i < TILE; i++) {
+    A *line = room->sums + (r + i) * width;
+    if (factor[i] != 1)
+      for (long c = 0; c < width; c += LANES) *(NAME(vector) *)(line + c) *= factor[i];
+    const A *score = room->scores + i * KEYS;
+    U *weights = room->weights + i * UNITS(KEYS);
+    sums[i] = (NAME(vector)){};
+    for (long j = first; j < last; j += 2 * LANES) {
+      NAME(vector) low = NAME(power)(*(const NAME(vector) *)(score + j) * scale - shift[i]);
+      NAME(vector) high = NAME(power)(*(const NAME(vector) *)(score + j + LANES) * scale - shift[i]);
+      sums[i] += low + high;
 #if PER_UNIT == 2
-    _mm512_store_si512(weights + j / 2, ROUNDED(low, high));
+      _mm512_store_si512(weights + j / 2, ROUNDED(low, high));
 #else
-    *(NAME(vector) *)(weights + j) = low;
-    *(NAME(vector) *)(weights + j + LANES) = high;
+      *(NAME(vector) *)(weights + j) = low;
+      *(NAME(vector) *)(weights + j + LANES) = high;
 #endif
+    }
   }
-  *total += NAME(sum_of)(sum);
+  total *= factor;
+#pragma unroll
+  for (long i = 0; i < TILE; i++) {
+    room->most[r + i] = highest[i];
+    room->total[r + i] = total[i] + NAME(sum_of)(sums[i]);
+  }
 }
 
 /// A block of rows: `count` queries of a span from `start` on, of one head after the other.
@@ -207,10 +223,11 @@ static void NAME(attend)(const NAME(block) *block, long key, const U *turned, co
     long low = first_seen(job, span, single ? index + r : index) - key;
     long high = single && index + r + TILE - key < columns ? index + r + TILE - key : columns;
     low = low < 0 ? 0 : low / (2 * LANES) * (2 * LANES);
-    high = PADDED(high, 2 * LANES);
     if (low >= high) continue;
-    for (long n = low / LANES, wide; n < high / LANES; n += wide) {
-      wide = NAME(strip)((high - low) / LANES, n - low / LANES);
+    long vectors = PADDED(high - low, LANES) / LANES, steps = UNITS(high - low);
+    high = PADDED(high, 2 * LANES);
+    for (long n = low / LANES, wide; n < low / LANES + vectors; n += wide) {
+      wide = NAME(strip)(vectors, n - low / LANES);
       NAME(tiles)(wide, plan->key_units, room->queries + r * plan->key_units, plan->key_units, 1,
                   turned + n * LANES, KEYS, room->scores + n * LANES, KEYS, false);
     }
@@ -225,12 +242,11 @@ static void NAME(attend)(const NAME(block) *block, long key, const U *turned, co
         NAME(finish_scores)(job, span, head, span->query + block->start + query, index + query, key,
                             from, to, score, 0);
       NAME(mask)(score, low, high, from, to);
-      NAME(soften)(score, low, high, scale, &room->most[i], &room->total[i], room->sums + i * width,
-                   width, room->weights + (i - r) * row_units);
     }
+    NAME(soften)(room, r, low, high, scale, width);
     for (long n = 0, wide; n < width / LANES; n += wide) {
       wide = NAME(strip)(width / LANES, n);
-      NAME(tiles)(wide, (high - low) / PER_UNIT, room->weights + low / PER_UNIT, row_units, 1,
+      NAME(tiles)(wide, steps, room->weights + low / PER_UNIT, row_units, 1,
                   paired + low / PER_UNIT * width + n * LANES, width,
                   room->sums + r * width + n * LANES, width, true);
     }
@@ -244,9 +260,8 @@ static void NAME(finish_block)(const NAME(block) *block, const NAME(plan) *plan)
     long head = block->head + i / block->count;
     long row = block->span->query + block->start + i % block->count;
     T *to = NAME(head_row)(&job->output, row, head);
-    const A *sums = room->sums + i * plan->value_width;
     A total = room->total[i], factor = total > 0 ? 1 / total : 0;
-    for (long c = 0; c < job->value_size; c++) to[c] = STORE(sums[c] * factor);
+    NAME(give_line)(room->sums + i * plan->value_width, factor, to, job->value_size, false);
     ((A *)job->statistics)[head * job->statistics_row + row] =
         total > 0 ? room->most[i] + MATH(log)(total) : INFINITY;
   }

@@ -10,6 +10,11 @@ void axpby(number_type type, double a, const void *x, long x_row, double b, void
   DISPATCH(axpby, type, a, x, x_row, b, y, y_row, rows, width);
 }
 
+void add_scaled(number_type type, const void *x, long x_row, double b, const void *z, long z_row,
+                void *y, long y_row, long rows, long width) {
+  DISPATCH(add_scaled, type, x, x_row, b, z, z_row, y, y_row, rows, width);
+}
+
 void multiply(number_type type, const void *x, long x_row, const void *z, long z_row, void *y,
               long y_row, long rows, long width, bool accumulates) {
   DISPATCH(multiply, type, x, x_row, z, z_row, y, y_row, rows, width, accumulates);

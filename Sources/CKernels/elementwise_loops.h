@@ -7,10 +7,20 @@ KERNEL static void NAME(axpby)(double a, const T *x, long x_row, double b, T *y,
     const T *from = x + i * x_row;
     T *to = y + i * y_row;
     if (right == 0) {
-      for (long j = 0; j < width; j++) to[j] = STORE(left * LOAD(from[j]));
+      EACH(j, width) to[j] = STORE(left * LOAD(from[j]));
     } else {
-      for (long j = 0; j < width; j++) to[j] = STORE(left * LOAD(from[j]) + right * LOAD(to[j]));
+      EACH(j, width) to[j] = STORE(left * LOAD(from[j]) + right * LOAD(to[j]));
     }
+  }
+}
+
+KERNEL static void NAME(add_scaled)(const T *x, long x_row, double b, const T *z, long z_row, T *y,
+                                    long y_row, long rows, long width) {
+  A factor = (A)b;
+  for (long i = 0; i < rows; i++) {
+    const T *left = x + i * x_row, *right = z + i * z_row;
+    T *to = y + i * y_row;
+    EACH(j, width) to[j] = STORE(LOAD(left[j]) + factor * LOAD(right[j]));
   }
 }
 
@@ -20,9 +30,9 @@ KERNEL static void NAME(multiply)(const T *x, long x_row, const T *z, long z_row
     const T *left = x + i * x_row, *right = z + i * z_row;
     T *to = y + i * y_row;
     if (accumulates) {
-      for (long j = 0; j < width; j++) to[j] = STORE(LOAD(to[j]) + LOAD(left[j]) * LOAD(right[j]));
+      EACH(j, width) to[j] = STORE(LOAD(to[j]) + LOAD(left[j]) * LOAD(right[j]));
     } else {
-      for (long j = 0; j < width; j++) to[j] = STORE(LOAD(left[j]) * LOAD(right[j]));
+      EACH(j, width) to[j] = STORE(LOAD(left[j]) * LOAD(right[j]));
     }
   }
 }
@@ -30,14 +40,14 @@ KERNEL static void NAME(multiply)(const T *x, long x_row, const T *z, long z_row
 KERNEL static void NAME(add_row)(const A *bias, T *y, long y_row, long rows, long width) {
   for (long i = 0; i < rows; i++) {
     T *to = y + i * y_row;
-    for (long j = 0; j < width; j++) to[j] = STORE(LOAD(to[j]) + bias[j]);
+    EACH(j, width) to[j] = STORE(LOAD(to[j]) + bias[j]);
   }
 }
 
 KERNEL static void NAME(sum_rows)(const T *x, long x_row, long rows, long width, A *sum) {
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row;
-    for (long j = 0; j < width; j++) sum[j] += LOAD(from[j]);
+    EACH(j, width) sum[j] += LOAD(from[j]);
   }
 }
 
@@ -56,7 +66,7 @@ KERNEL static void NAME(all_finite)(const T *x, long x_row, long rows, long widt
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row;
     A sum = 0;
-    for (long j = 0; j < width; j++) sum += LOAD(from[j]) * 0;
+    EACH(j, width) sum += LOAD(from[j]) * 0;
     if (!(sum == 0)) *result = false;
   }
 }

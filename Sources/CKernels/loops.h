@@ -19,6 +19,10 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
+/// A loop over elements of which none touches what another one does, although arrays may be the same or lie
+/// between each other's rows: the compiler need not find out.
+#define EACH(j, width) _Pragma("clang loop vectorize(assume_safety)") for (long j = 0; j < (width); j++)
+
 /// Calls the variant of a kernel for the given type of numbers.
 #define DISPATCH(kernel, type, ...)                                                               \
   do {                                                                                            \

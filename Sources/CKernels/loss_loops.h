@@ -11,10 +11,10 @@ KERNEL static void NAME(finish_logits)(T *x, long x_row, long rows, long width, 
   for (long i = 0; i < rows; i++) {
     T *row = x + i * x_row;
     if (bound > 0) {
-      for (long j = 0; j < width; j++)
+      EACH(j, width)
         row[j] = STORE(bound * MATH(tanh)(factor * LOAD(row[j]) / bound));
     } else if (factor != 1) {
-      for (long j = 0; j < width; j++) row[j] = STORE(factor * LOAD(row[j]));
+      EACH(j, width) row[j] = STORE(factor * LOAD(row[j]));
     }
     for (long j = 0; j < silenced_count; j++) row[silenced[j]] = STORE(-INFINITY);
   }
@@ -32,14 +32,14 @@ KERNEL static void NAME(cross_entropy)(T *x, long x_row, const int32_t *labels, 
     }
     for (long j = 0; j < silenced_count; j++) row[silenced[j]] = STORE(-INFINITY);
     A most = -INFINITY, sum = 0;
-    for (long j = 0; j < width; j++) most = MATH(max)(most, LOAD(row[j]));
+    EACH(j, width) most = MATH(max)(most, LOAD(row[j]));
     // tanh rises, so the largest is the same one.
     most = bound > 0 ? NAME(capped)(factor * most, bound) : factor * most;
     if (bound > 0) {
-      for (long j = 0; j < width; j++)
+      EACH(j, width)
         sum += MATH(exp)(NAME(capped)(factor * LOAD(row[j]), bound) - most);
     } else {
-      for (long j = 0; j < width; j++) sum += MATH(exp)(factor * LOAD(row[j]) - most);
+      EACH(j, width) sum += MATH(exp)(factor * LOAD(row[j]) - most);
     }
     A label = LOAD(row[labels[i]]);
     A chosen = bound > 0 ? NAME(capped)(factor * label, bound) : factor * label;
@@ -47,14 +47,14 @@ KERNEL static void NAME(cross_entropy)(T *x, long x_row, const int32_t *labels, 
     if (weight == 0) continue;
     A share = (A)weight / sum;
     if (bound > 0) {
-      for (long j = 0; j < width; j++) {
+      EACH(j, width) {
         A t = MATH(tanh)(factor * LOAD(row[j]) / bound);
         row[j] = STORE(factor * (1 - t * t) * share * MATH(exp)(bound * t - most));
       }
       A t = chosen / bound;
       row[labels[i]] = STORE(LOAD(row[labels[i]]) - factor * (1 - t * t) * (A)weight);
     } else {
-      for (long j = 0; j < width; j++)
+      EACH(j, width)
         row[j] = STORE(factor * share * MATH(exp)(factor * LOAD(row[j]) - most));
       row[labels[i]] = STORE(LOAD(row[labels[i]]) - factor * (A)weight);
     }

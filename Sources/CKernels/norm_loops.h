@@ -13,25 +13,25 @@ KERNEL static void NAME(norm_forward)(const T *x, long x_row, T *y, long y_row, 
     A centre = 0;
     if (centres) {
       A sum = 0;
-      for (long j = 0; j < width; j++) sum += LOAD(from[j]);
+      EACH(j, width) sum += LOAD(from[j]);
       centre = sum / (A)width;
       mean[i] = centre;
     }
     A squares = 0;
-    for (long j = 0; j < width; j++) {
+    EACH(j, width) {
       A value = LOAD(from[j]) - centre;
       squares += value * value;
     }
     A r = 1 / MATH(sqrt)(squares / (A)width + (A)eps);
     inverse[i] = r;
     if (w && b) {
-      for (long j = 0; j < width; j++)
+      EACH(j, width)
         to[j] = STORE((LOAD(from[j]) - centre) * r * ((A)offset + w[j]) + b[j]);
     } else if (w) {
-      for (long j = 0; j < width; j++)
+      EACH(j, width)
         to[j] = STORE((LOAD(from[j]) - centre) * r * ((A)offset + w[j]));
     } else {
-      for (long j = 0; j < width; j++) to[j] = STORE((LOAD(from[j]) - centre) * r);
+      EACH(j, width) to[j] = STORE((LOAD(from[j]) - centre) * r);
     }
   }
 }
@@ -52,21 +52,21 @@ KERNEL static void NAME(norm_backward)(const T *x, long x_row, const T *dy, long
     A r = inverse[i], centre = centres ? mean[i] : 0;
     if (weight_gradient) {
       A *sum = weight_gradient + stretch * weight_step;
-      for (long j = 0; j < width; j++) sum[j] += LOAD(above[j]) * (LOAD(from[j]) - centre) * r;
+      EACH(j, width) sum[j] += LOAD(above[j]) * (LOAD(from[j]) - centre) * r;
     }
     if (bias_gradient) {
       A *sum = bias_gradient + stretch * weight_step;
-      for (long j = 0; j < width; j++) sum[j] += LOAD(above[j]);
+      EACH(j, width) sum[j] += LOAD(above[j]);
     }
     A product = 0, total = 0;
     if (w) {
-      for (long j = 0; j < width; j++) {
+      EACH(j, width) {
         A g = LOAD(above[j]) * ((A)offset + w[j]);
         product += g * (LOAD(from[j]) - centre);
         total += g;
       }
     } else {
-      for (long j = 0; j < width; j++) {
+      EACH(j, width) {
         A g = LOAD(above[j]);
         product += g * (LOAD(from[j]) - centre);
         total += g;
@@ -74,7 +74,7 @@ KERNEL static void NAME(norm_backward)(const T *x, long x_row, const T *dy, long
     }
     product *= r * r / (A)width;
     total = centres ? total / (A)width : 0;
-    for (long j = 0; j < width; j++) {
+    EACH(j, width) {
       A g = LOAD(above[j]) * (w ? (A)offset + w[j] : 1);
       A value = r * (g - product * (LOAD(from[j]) - centre) - total);
       if (accumulates) value += LOAD(to[j]);

@@ -6,7 +6,7 @@ KERNEL static void NAME(gather_rows)(const T *table, long table_row, const int32
   for (long i = 0; i < rows; i++) {
     const T *from = table + indices[i] * table_row;
     T *to = y + i * y_row;
-    for (long j = 0; j < width; j++) to[j] = STORE(factor * LOAD(from[j]));
+    EACH(j, width) to[j] = STORE(factor * LOAD(from[j]));
   }
 }
 
@@ -16,6 +16,6 @@ KERNEL static void NAME(scatter_add_rows)(const T *x, long x_row, const int32_t 
   for (long i = 0; i < rows; i++) {
     const T *from = x + i * x_row;
     T *to = target + indices[i] * target_row;
-    for (long j = 0; j < width; j++) to[j] = STORE(LOAD(to[j]) + factor * LOAD(from[j]));
+    EACH(j, width) to[j] = STORE(LOAD(to[j]) + factor * LOAD(from[j]));
   }
 }

@@ -16,6 +16,7 @@ public struct ModelWeights: Sendable {
   public let blueprint: Blueprint
   /// Where the weights lie.
   public let place: String
+  /// What the user should know: tensors that are not used.
   public let notes: [String]
   /// Tensors that Hugging Face's files hold although they equal another one: name → the one it equals.
   public let duplicates: [String: String]
@@ -59,7 +60,13 @@ public struct ModelWeights: Sendable {
     self.model = model
     blueprint = coverage.blueprint
     place = model.folder
-    notes = coverage.notes
+    let bystanders = tensors.names.filter(coverage.blueprint.isBystander)
+    notes =
+      bystanders.isEmpty
+      ? tensors.notes
+      : tensors.notes + [
+        "\(bystanders.count) tensors are no part of the language model (\(bystanders[0]) …); not used."
+      ]
     duplicates = coverage.blueprint.duplicates.filter { tensors[$0.key] != nil }
     source = .huggingFace(tensors)
   }
@@ -79,7 +86,7 @@ public struct ModelWeights: Sendable {
     self.model = model
     blueprint = model.blueprint
     place = checkpoint.folder
-    notes = stored.notes
+    notes = []
     let names = Set(kept?.names ?? [])
     duplicates = model.blueprint.duplicates.filter { names.contains($0.key) }
     source = .megatron(slots)

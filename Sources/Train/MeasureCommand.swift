@@ -81,14 +81,12 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
       let trainer = Trainer(
         model, Schedule(.constant, rate: 1e-4, length: work.steps), settings)
       let batches = batches(model.blueprint.frame.vocabulary)
-      let peak = matrixPeak()
+      let peak = MachinePeak.products(work.dtype.numbers)
       var seconds: [Double] = []
       var reports: [Trainer.Report] = []
       for _ in 0..<work.steps {
         try running.check()
-        let start = now()
-        reports.append(try trainer.step(batches))
-        seconds.append(now() - start)
+        seconds.append(try MachinePeak.seconds { reports.append(try trainer.step(batches)) })
       }
       report(model, trainer, seconds, reports, peak)
     }
@@ -109,24 +107,6 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
     }
   }
 
-  /// Operations in a second of the best of some large products.
-  private func matrixPeak() -> Double {
-    let size = 2048
-    func random(_ name: String) -> Matrix {
-      let matrix = Matrix(size, size, work.dtype.numbers)
-      RandomStream(seed: 0, name).fill(matrix, .normal(deviation: 1))
-      return matrix
-    }
-    let (left, right) = (random("left"), random("right"))
-    let result = Matrix(size, size, work.dtype.numbers)
-    let times = (0..<20).map { _ in
-      let start = now()
-      Product.multiply(left, by: right, rightTransposed: true, into: result)
-      return now() - start
-    }
-    return 2 * Double(size * size * size) / (times.min() ?? .infinity)
-  }
-
   private func report(
     _ model: Model, _ trainer: Trainer, _ seconds: [Double], _ reports: [Trainer.Report],
     _ peak: Double
@@ -135,7 +115,8 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
     let middle = (counted[counted.count / 2] + counted[(counted.count - 1) / 2]) / 2
     let tokens = Double(reports[0].tokens)
     let operations = model.blueprint.operations(
-      sequences: work.microBatches * work.batch, length: work.seq, trainsWeights: work.lora == 0)
+      sequences: work.microBatches * work.batch, length: work.seq,
+      work.lora == 0 ? .learning : .adapting)
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     func rounded(_ value: Double, _ digits: Double) -> JSON {
@@ -153,38 +134,5 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
       "losses": .array(reports.map { rounded($0.loss, 10000) }),
     ])
     Report.print(JSON.object(line).serialized())
-  }
-
-  private func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
-}
-
-extension Blueprint {
-  /// The operations of a training step as they are usually counted: for each token and each parameter that
-  /// it is multiplied by, two there, two for the gradient that goes on and two for the weight's
-  /// own; for attention the products of queries and keys, and of scores and values, that a causal mask
-  /// leaves, once there and twice on the way back.
-  ///
-  /// - Parameter trainsWeights: whether the weights' gradients count.
-  func operations(sequences: Int, length: Int, trainsWeights: Bool) -> Double {
-    // Rows that are looked up and not multiplied by; a tied embedding is the output layer as well.
-    let tables = learnedSlots.filter { slot in
-      switch slot.role {
-      case .wordEmbeddings: !frame.isTied
-      case .positionEmbeddings, .layerInput(.table): true
-      default: false
-      }
-    }
-    let matrices = activeParameters - tables.reduce(0) { $0 + $1.shape.count }
-    let attention = blocks.flatMap(\.leaves).reduce(0) { sum, layer in
-      guard let layer = layer as? Attention else { return sum }
-      return sum + 2 * layer.heads * layer.headSize
-    }
-    let tokens = Double(sequences * length)
-    return (trainsWeights ? 6 : 4) * Double(matrices) * tokens
-      + 3 * Double(attention) * Double(length) * tokens
   }
 }

@@ -20,5 +20,8 @@ import Console
         0 done, 1 could not be done, 2 wrong usage, 130 interrupted
       """,
     version: "0.1.0",
-    subcommands: [GenerateCommand.self, CaptureCommand.self, MeasureCommand.self])
+    subcommands: [
+      GenerateCommand.self, CaptureCommand.self, MeasureCommand.self,
+      MeasureGenerationCommand.self,
+    ])
 }

@@ -51,7 +51,7 @@ import Testing
     /// Σ above · softmax(scores) · values.
     func loss(_ q: [Double], _ k: [Double], _ v: [Double], _ above: [Double]) -> Double {
       let layer = layer
-      let (scale, cap) = (1 / Double(keySize).squareRoot(), layer.softCap)
+      let (scale, cap) = (layer.scale ?? 1 / Double(keySize).squareRoot(), layer.softCap)
       let perGroup = heads / groups
       var (sum, first) = (0.0, 0)
       for length in lengths {
@@ -101,6 +101,7 @@ import Testing
     Setting(name: "chunks of a block", lengths: [250], change: { $0.chunk = 96 }),
     Setting(name: "chunks of an odd size", lengths: [150, 101], change: { $0.chunk = 37 }),
     Setting(name: "a soft cap", change: { $0.softCap = 0.9 }),
+    Setting(name: "scores turned round", lengths: [110], change: { $0.scale = -0.3 }),
     Setting(name: "biases", heads: 4, groups: 2, change: { $0.alibi = ALiBi(isScaled: false) }),
     Setting(name: "sinks", lengths: [150, 50], change: { $0.window = 60 }, sinks: [0.5, -1]),
     Setting(

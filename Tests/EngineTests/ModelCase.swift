@@ -99,12 +99,6 @@ struct PassResult {
   }
 }
 
-extension Model {
-  var hasExperts: Bool {
-    blueprint.blocks.flatMap(\.leaves).contains { $0 is Experts }
-  }
-}
-
 extension Matrix {
   /// The largest of the numbers that are finite.
   var most: Double { extremes.most }

@@ -80,69 +80,43 @@ struct Reference {
     Set(notes["near_zero_gradients"] as? [String] ?? [])
   }
 
-  /// How far logits may be off in float32.
-  var logitsBound: Double {
-    let all = notes["tolerance"] as? [String: Any]
-    let single = all?["float32"] as? [String: Any]
-    let stated = (single?["logits_abs"] ?? all?["fp32_logits_atol"]) as? Double ?? 0
-    return max(2e-4, 2 * stated)
-  }
-
-  /// How far logits may be off in bfloat16: three times as far as they were in the program that the
-  /// reference is from, or what is stated.
-  var bfloat16Bound: Double? {
-    let noise = (notes["noise"] as? [String: Any])?["logits_bfloat16_max_abs"] as? Double
-    let stated = (notes["tolerance"] as? [String: Any])?["bf16_logits_atol"] as? Double
-    return noise.map { 3 * $0 } ?? stated
+  /// How far the other program's float32 was from its own float64: of logits the largest difference, of
+  /// gradients the largest relative one of a tensor; what is stated where nobody measured that.
+  var noise: (logits: Double, gradients: Double) {
+    let measured = notes["noise"] as? [String: Any]
+    let logits = measured?["logits_float64_max_abs"] as? Double
+    let gradients = measured?["grad_float64_max_relative_norm"] as? Double
+    return (logits ?? 2e-5, gradients ?? 2e-5)
   }
 }
 
-/// The engine's numbers are those of other programs.
+/// In float64 all that is left between the engine and other programs is their rounding: a formula that
+/// is slightly another one would show. What float32 and bfloat16 give is held against them by the tests
+/// of the program.
 @Suite struct ReferenceTests {
   @Test(arguments: Reference.all)
-  func statesLogitsAndLossAreTheReferences(_ test: ModelCase) throws {
+  func onlyTheReferencesRoundingIsLeftInFloat64(_ test: ModelCase) throws {
     let reference = try Reference(test)
-    let model = try test.stored(.float32)
-    let pass = Pass(model, Tape(.float32, isRecording: false), reference.batch)
-    let states = try model.hidden(pass, keepingAll: true)
-    #expect(states.count == reference.depth)
-    for (index, state) in states.enumerated() {
-      let theirs = try reference.tensor("hidden.\(index)", ofTokens: true)
-      expectClose(state.value, theirs, reference.logitsBound, "hidden state \(index)")
-    }
-    let last = try #require(states.last)
-    expectClose(
-      try model.logits(last, pass), try reference.tensor("logits", ofTokens: true),
-      reference.logitsBound, "logits")
-    let loss = try reference.tensor("loss")[0, 0]
-    #expect(abs(try model.loss(last, pass) - loss) < 5e-5 + 1e-5 * loss)
-  }
-
-  @Test(arguments: Reference.all) func everyGradientIsTheReferences(_ test: ModelCase) throws {
-    let reference = try Reference(test)
-    let model = try test.stored(.float32)
-    _ = try PassResult(model, reference.batch)
-    var found: Set<String> = []
+    let (logits, gradients) = reference.noise
+    let model = try test.stored(.float64)
+    let ours = try PassResult(model, reference.batch)
+    let difference = ours.logits.copied()
+    Sums.add(
+      -1, try reference.tensor("logits", ofTokens: true).copied(as: .float64), to: difference)
+    #expect(difference.most <= 2 * logits, "logits: \(difference.most)")
     for parameter in model.parameters where parameter.isTrained {
       parameter.settleGradient()
       for (part, runs) in parameter.parts(parameter.gradientSum()) {
         let name = "grad." + part.name
         guard reference.gradients.contains(name) else { continue }
-        found.insert(name)
-        let theirs = try reference.tensor(name)
-        let ours = try Matrix(reading: runs, .float32, 1, theirs.count, .float32)
+        guard !reference.withoutGradient.contains(part.name) else { continue }
+        let theirs = try reference.tensor(name).copied(as: .float64)
+        let ours = try Matrix(reading: runs, .float64, 1, theirs.count, .float64)
         Sums.add(-1, theirs, to: ours)
-        let (norm, difference) = (length(theirs), length(ours))
-        if reference.withoutGradient.contains(part.name) || norm < 1e-6 {
-          #expect(difference < 1e-5, "\(part.name)")
-        } else {
-          #expect(difference < 5e-4 * norm, "\(part.name)")
-        }
+        let error = length(ours) / length(theirs)
+        #expect(error <= 2 * gradients, "\(part.name): \(error)")
       }
     }
-    // Of a matrix that stands twice in the files the model has one.
-    for name in model.blueprint.duplicates.keys { found.insert("grad." + name) }
-    #expect(found.isSuperset(of: reference.gradients))
   }
 
   /// Prompts go through in pieces, and tokens one by one with a cache.
@@ -156,28 +130,6 @@ struct Reference {
       _ = try generator.run(limit: expected.count)
       #expect(Array(generator.tokens.dropFirst(prompt.count)) == expected)
     }
-  }
-
-  /// Models without experts: others may choose other experts where two are nearly as good.
-  @Test(arguments: Reference.all) func bfloat16LogitsAreNear(_ test: ModelCase) throws {
-    let reference = try Reference(test)
-    let model = try test.stored(.bfloat16)
-    guard !model.hasExperts, let bound = reference.bfloat16Bound else { return }
-    let pass = Pass(model, Tape(.bfloat16, isRecording: false), reference.batch)
-    let logits = try model.logits(try model.hidden(pass)[0], pass)
-    let difference = logits.copied(as: .float32)
-    Sums.add(-1, try reference.tensor("logits", ofTokens: true), to: difference)
-    #expect(difference.most < bound)
-    print("bfloat16: \(test.name) \(difference.most / bound)")
-  }
-
-  private func expectClose(_ ours: Matrix, _ theirs: Matrix, _ bound: Double, _ what: String) {
-    let worst = zip(ours.values, theirs.values).reduce(-Double.infinity) { worst, pair in
-      if pair.0 == pair.1 { return worst }
-      let excess = abs(pair.0 - pair.1) - bound - 2e-4 * abs(pair.1)
-      return excess.isNaN ? .infinity : max(worst, excess)
-    }
-    #expect(worst <= 0, "\(what)")
   }
 
   private func length(_ matrix: Matrix) -> Double {

@@ -6,6 +6,10 @@
 void axpby(number_type type, double a, const void *x, long x_row, double b, void *y, long y_row,
            long rows, long width);
 
+/// y = x + b · z, over rows.
+void add_scaled(number_type type, const void *x, long x_row, double b, const void *z, long z_row,
+                void *y, long y_row, long rows, long width);
+
 /// y = x · z, added to y where `accumulates`.
 void multiply(number_type type, const void *x, long x_row, const void *z, long z_row, void *y,
               long y_row, long rows, long width, bool accumulates);

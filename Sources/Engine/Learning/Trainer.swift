@@ -40,6 +40,8 @@ public final class Trainer {
   public let optimiser: AdamW
   public var schedule: Schedule
   public var settings: Settings
+  /// Who watches the steps; `nil` where nobody does.
+  public var observer: (any TapeObserver)?
 
   /// Trains what the model learns at this moment: adapters are attached before.
   public init(
@@ -84,13 +86,14 @@ public final class Trainer {
     }
     var (loss, auxiliary) = (0.0, 0.0)
     for batch in batches where batch.trained > 0 {
-      let (ofBatch, beside) = try backward(batch, of: batches, trained)
+      let (ofBatch, beside) = try backward(batch, of: batches, trained, observer: observer)
       loss += ofBatch
       auxiliary += beside
     }
     for parameter in model.parameters { parameter.settleGradient() }
+    let norm = watched("gradient norm") { optimiser.gradientNorm() }
     return Report(
-      loss: loss, auxiliaryLoss: auxiliary, gradientNorm: optimiser.gradientNorm(), rate: 0,
+      loss: loss, auxiliaryLoss: auxiliary, gradientNorm: norm, rate: 0,
       tokens: batches.reduce(0) { $0 + $1.count }, trained: trained,
       peakBytes: MemoryPool.shared.usage.peak)
   }
@@ -125,9 +128,18 @@ public final class Trainer {
     let rate = schedule.rate(at: step)
     // As torch.nn.utils.clip_grad_norm_ and Megatron have it.
     let factor = settings.clip.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1
-    optimiser.update(
-      rate: rate, weightDecay: schedule.weightDecay(at: step), gradientFactor: factor)
+    watched("update") {
+      optimiser.update(
+        rate: rate, weightDecay: schedule.weightDecay(at: step), gradientFactor: factor)
+    }
     return rate
+  }
+
+  /// Does what belongs to no layer.
+  private func watched<Result>(_ operation: String, _ body: () -> Result) -> Result {
+    observer?.willRun(operation, "the optimiser", isBackward: false)
+    defer { observer?.didRun(operation, "the optimiser", nil, isBackward: false) }
+    return body()
   }
 
   /// Goes the whole way once more, to say where numbers stop to be finite.

@@ -39,14 +39,8 @@ extension Tape {
       job.keys = keys.place(keys.node.value)
       job.values = values.place(values.node.value)
       job.output = Heads(y, count: queries.count, headSize: values.headSize).place(y.value)
-      (job.scale, job.cap) = (rule.scale, rule.softCap ?? 0)
-      (job.window, job.chunk) = (rule.window ?? 0, rule.chunk ?? 0)
-      if let sparsity = rule.sparsity {
-        (job.sparse_size, job.sparse_local) = (sparsity.size, sparsity.local)
-        (job.sparse_stride, job.sparse_step) = (sparsity.stride, sparsity.step)
-      }
+      rule.set(&job)
       job.slopes = slopes.map { .init($0.start) }
-      job.rounded_bias = rule.roundedBias ?? 0
       job.sinks = sinks.map { .init($0.value.start) }
       job.selection = selection.map { .init($0.bits.address()) }
       job.selection_row = selection?.words ?? 0

@@ -1,4 +1,5 @@
 import Blueprint
+import CKernels
 import Glibc
 import Kernels
 
@@ -37,6 +38,15 @@ struct AttentionRule {
   init(_ attention: LatentAttention) {
     let size = attention.plainSize + attention.rotary.dimensions
     scale = attention.scale ?? 1 / Double(size).squareRoot()
+  }
+
+  /// Tells the kernels all but the slopes.
+  func set(_ job: inout CKernels.attention) {
+    (job.scale, job.cap, job.rounded_bias) = (scale, softCap ?? 0, roundedBias ?? 0)
+    (job.window, job.chunk) = (window ?? 0, chunk ?? 0)
+    guard let sparsity else { return }
+    (job.sparse_size, job.sparse_local) = (sparsity.size, sparsity.local)
+    (job.sparse_stride, job.sparse_step) = (sparsity.stride, sparsity.step)
   }
 
   /// How many keys back a query may see at most, itself included; `nil` where there is no limit.

@@ -13,8 +13,11 @@ public struct LogitRule: Sendable {
 }
 
 extension Tape {
-  /// How many tokens' logits exist at once.
-  private static let chunk = 256
+  /// The bytes of logits that exist at once, where 64 tokens' do not need more.
+  ///
+  /// The output layer's gradient is added to once for each chunk: 1,024 tokens of 32,000 logits took
+  /// 109 ms in one piece of 64 MB and 150 ms in four (one thread).
+  private static let chunkBytes = 64 << 20
 
   /// The sum of the cross entropies of all labels, divided by `divisor`, from the last hidden state.
   ///
@@ -34,8 +37,9 @@ extension Tape {
     var loss = 0.0
     let result = Node(Matrix(x.rows, x.columns, numbers), isTracked: isTracked)
     forward("loss", result) {
-      for start in stride(from: 0, to: x.rows, by: Self.chunk) {
-        let rows = start..<min(x.rows, start + Self.chunk)
+      let chunk = max(64, Self.chunkBytes / (head.value.rows * self.numbers.byteWidth))
+      for start in stride(from: 0, to: x.rows, by: chunk) {
+        let rows = start..<min(x.rows, start + chunk)
         let hidden = x.value.rows(rows)
         let logits = Matrix(rows.count, head.value.rows, numbers)
         Product.multiply(hidden, by: head.value, rightTransposed: true, into: logits)
@@ -53,6 +57,7 @@ extension Tape {
       }
     }
     if isTracked, x.isTracked { result.add(result.value) }
+    let x = x.returning
     backward("loss", result) { gradient in x.add(gradient) }
     return loss / divisor
   }

@@ -7,16 +7,14 @@ extension Tape {
     let result = node(x.rows, x.columns, from: [x, y])
     forward("sum", result) {
       Team.split(x.rows, grain: Sums.rows(x.columns)) { rows in
-        let part = result.value.rows(rows)
-        let type = part.numbers.kernel
-        axpby(
-          type, 1, x.value.address(rows.lowerBound), x.value.stride, 0, part.start, part.stride,
-          rows.count, x.columns)
-        axpby(
-          type, scale, y.value.address(rows.lowerBound), y.value.stride, 1, part.start, part.stride,
-          rows.count, x.columns)
+        let first = rows.lowerBound
+        add_scaled(
+          result.numbers.kernel, x.value.address(first), x.value.stride, scale,
+          y.value.address(first), y.value.stride, result.value.address(first),
+          result.value.stride, rows.count, x.columns)
       }
     }
+    let (x, y) = (x.returning, y.returning)
     backward("sum", result) { gradient in
       if y.isTracked {
         let (target, accumulates) = y.gradientPlace()
@@ -32,6 +30,7 @@ extension Tape {
     if factor == 1 { return x }
     let result = node(x.rows, x.columns, from: [x], numbers: x.numbers)
     forward("scale", result) { Sums.add(factor, x.value, to: result.value, share: 0) }
+    let x = x.returning
     backward("scale", result) { gradient in
       let (target, accumulates) = x.gradientPlace()
       Sums.add(factor, gradient, to: target, share: accumulates ? 1 : 0)

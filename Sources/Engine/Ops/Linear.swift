@@ -17,6 +17,8 @@ extension Tape {
       if let trace { weight.change?.forward(x.value, into: y.value, trace) }
       if let bias { addBias(bias.value, to: y.value) }
     }
+    // The gradient of the input needs no input.
+    let (input, x) = (weight.isTrained || trace != nil ? x.value : nil, x.returning)
     backward("linear", y) { dy in
       if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
       let way = weight.wayBack(trace)
@@ -27,11 +29,13 @@ extension Tape {
         Product.multiply(dy, by: weight.value, into: dx, accumulates: accumulates)
         target = dx
       }
-      if weight.isTrained {
-        let (dw, accumulates) = weight.gradientPlace()
-        Product.multiply(dy, leftTransposed: true, by: x.value, into: dw, accumulates: accumulates)
+      if let input {
+        if weight.isTrained {
+          let (dw, accumulates) = weight.gradientPlace()
+          Product.multiply(dy, leftTransposed: true, by: input, into: dw, accumulates: accumulates)
+        }
+        way?.backward(dy, input, dx: target)
       }
-      way?.backward(dy, x.value, dx: target)
       way?.finish()
     }
     return y

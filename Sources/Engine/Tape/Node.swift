@@ -3,19 +3,53 @@ import Kernels
 /// A matrix that a forward pass computes: a row for each token, and the gradient that comes back to it.
 public final class Node {
   public let value: Matrix
-  /// Whether a gradient is wanted.
-  public let isTracked: Bool
-  /// The gradient as far as it has been gathered.
-  public private(set) var gradient: Matrix?
+  /// What comes back. The way back holds on to it alone where it does not need the value, whose memory is
+  /// free for others then.
+  public let returning: Returning
 
   public init(_ value: Matrix, isTracked: Bool) {
     self.value = value
-    self.isTracked = isTracked
+    returning = Returning(value.rows, value.columns, value.numbers, isTracked: isTracked)
   }
 
   public var rows: Int { value.rows }
   public var columns: Int { value.columns }
   public var numbers: Numbers { value.numbers }
+
+  /// Whether a gradient is wanted.
+  public var isTracked: Bool { returning.isTracked }
+  /// The gradient as far as it has been gathered.
+  public var gradient: Matrix? { returning.gradient }
+
+  /// As of `Returning`.
+  public func gradientPlace() -> (target: Matrix, accumulates: Bool) { returning.gradientPlace() }
+
+  /// As of `Returning`.
+  public func gradientSum() -> Matrix { returning.gradientSum() }
+
+  /// As of `Returning`.
+  public func add(_ other: Matrix) { returning.add(other) }
+
+  /// As of `Returning`.
+  public func takeGradient() -> Matrix? { returning.takeGradient() }
+}
+
+/// The gradient of a node as it gathers, without the node's value.
+public final class Returning {
+  public let rows: Int
+  public let columns: Int
+  public let numbers: Numbers
+  /// Whether a gradient is wanted.
+  public let isTracked: Bool
+  /// The gradient as far as it has been gathered.
+  public private(set) var gradient: Matrix?
+
+  init(_ rows: Int, _ columns: Int, _ numbers: Numbers, isTracked: Bool) {
+    self.rows = rows
+    self.columns = columns
+    self.numbers = numbers
+    self.isTracked = isTracked
+  }
 
   /// Where a gradient goes that covers all elements: memory of undefined contents to be filled, or the
   /// gradient so far, to be added to.

@@ -19,12 +19,12 @@ public final class Tape {
     var operation: String
     var place: String
     /// What gradients are given on to, where somebody watches.
-    var inputs: [Node] = []
+    var inputs: [Returning] = []
     var body: () -> Void
   }
 
   /// What the latest node is computed from, where somebody watches.
-  private var latest: (node: Node, inputs: [Node])?
+  private var latest: (node: Node, inputs: [Returning])?
 
   public init(_ numbers: Numbers, isRecording: Bool) {
     self.numbers = numbers
@@ -44,7 +44,7 @@ public final class Tape {
   ) -> Node {
     let isTracked = isRecording && (isTrained || inputs.contains(where: \.isTracked))
     let node = Node(Matrix(rows, columns, numbers ?? self.numbers), isTracked: isTracked)
-    if observer != nil { latest = (node, inputs) }
+    if observer != nil { latest = (node, inputs.map(\.returning)) }
     return node
   }
 
@@ -65,9 +65,10 @@ public final class Tape {
     guard result.isTracked else { return }
     let inputs = latest.flatMap { $0.node === result ? $0.inputs : nil } ?? []
     latest = nil
+    let returning = result.returning
     steps.append(
       Step(operation: operation, place: place, inputs: inputs) {
-        if let gradient = result.takeGradient() { body(gradient) }
+        if let gradient = returning.takeGradient() { body(gradient) }
       })
   }
 
@@ -75,10 +76,11 @@ public final class Tape {
   public func backwardInPlace(
     _ operation: String, _ node: Node, _ body: @escaping (_ gradient: Matrix) -> Void
   ) {
-    guard node.isTracked else { return }
+    let returning = node.returning
+    guard returning.isTracked else { return }
     steps.append(
       Step(operation: operation, place: place) {
-        if let gradient = node.gradient { body(gradient) }
+        if let gradient = returning.gradient { body(gradient) }
       })
   }
 
@@ -110,10 +112,10 @@ public final class Tape {
     isRecording = false
     defer { isRecording = true }
     let result = Node(try body(input).value, isTracked: true)
-    let place = place
+    let (place, returning) = (place, result.returning)
     steps.append(
       Step(operation: "recompute", place: place) { [unowned self] in
-        guard let gradient = result.takeGradient() else { return }
+        guard let gradient = returning.takeGradient() else { return }
         let outer = self.steps
         self.steps = []
         self.place = place
