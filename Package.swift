@@ -24,12 +24,19 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(
+      name: "CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
       name: "CKernels", dependencies: ["COneDNN"],
-      // Square roots that may set errno do not vectorise.
-      cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
+      // Square roots that may set errno do not vectorise. Not every loop vectorises in double, where speed
+      // is no matter, and functions of vectors are inlined, so that their calls have no convention.
+      cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wno-pass-failed", "-Wno-psabi"])],
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
@@ -40,6 +47,17 @@ let package = Package(
     .target(
       name: "MegatronFormat",
       dependencies: ["JSON", "Tensors", .product(name: "Yams", package: "Yams")],
+      swiftSettings: fast),
+    .target(
+      name: "Tokenizers", dependencies: ["CPCRE2", "CUTF8Proc", "JSON", "Tensors"],
+      swiftSettings: fast),
+    .target(name: "Jinja", dependencies: ["JSON"], swiftSettings: fast),
+    .target(
+      name: "Data",
+      dependencies: [
+        "CZlib", "CZstd", "Jinja", "JSON", "MegatronFormat", "Tensors", "Tokenizers",
+        .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: fast),
     .target(name: "Blueprint", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
     .target(name: "Architectures", dependencies: ["Blueprint", "JSON"], swiftSettings: fast),
@@ -84,8 +102,8 @@ let package = Package(
     .executableTarget(
       name: "Train",
       dependencies: [
-        "Blueprint", "Console", "Checkpoints", "Engine", "HDF5", "Kernels", "SafeTensors",
-        "Tensors", "Weights",
+        "Blueprint", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja", "JSON", "Kernels",
+        "SafeTensors", "Tensors", "Tokenizers", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -98,6 +116,12 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["CKernels", "Kernels", "Support"]),
     .testTarget(
       name: "MegatronFormatTests", dependencies: ["MegatronFormat", "SafeTensors", "Support"]),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["Tokenizers", "JSON", "Support", "Tensors"]),
+    .testTarget(name: "JinjaTests", dependencies: ["Jinja", "JSON", "Support"]),
+    .testTarget(
+      name: "DataTests",
+      dependencies: ["Data", "Jinja", "JSON", "MegatronFormat", "Support", "Tokenizers"]),
     .testTarget(name: "BlueprintTests", dependencies: ["Blueprint", "JSON", "Support"]),
     .testTarget(
       name: "ArchitecturesTests",

@@ -19,7 +19,9 @@ public final class Memory: @unchecked Sendable {
     self.keeper = keeper
   }
 
-  /// Memory that somebody else owns, as a mapped file; it is never written. `nil` where there is none.
+  /// Memory that somebody else owns, as a mapped file; it is never written.
+  ///
+  /// `nil` where there is none.
   public init?(_ bytes: UnsafeRawBufferPointer, of keeper: AnyObject) {
     guard let base = bytes.baseAddress else { return nil }
     start = UnsafeMutableRawPointer(mutating: base)

@@ -21,7 +21,7 @@ public enum Team {
     }
   }
 
-  /// Works on each of 0..<count, thread t on t, t + threads, t + 2 · threads …
+  /// Works on each of 0..<count, thread t on t, t + threads and so on.
   public static func forEach(_ count: Int, _ body: (Int) -> Void) {
     if count == 1 { return body(0) }
     withoutActuallyEscaping(body) { body in

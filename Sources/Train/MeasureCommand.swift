@@ -5,6 +5,7 @@ import Engine
 import Glibc
 import JSON
 import Kernels
+import Tensors
 import Weights
 
 /// `train measure`: the time and memory of training steps on random tokens, as one JSON line.
@@ -43,6 +44,12 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
 
     @Flag(help: "Compute each block again on the way back.")
     var recompute = false
+
+    @Option(
+      help: ArgumentHelp(
+        "Draw where the time of one more step goes, and print a table of it.", valueName: "file.svg"
+      ))
+    var profile: String?
 
     @Flag(help: "Keep weights and their running means in bfloat16 alone.")
     var half = false
@@ -88,8 +95,26 @@ struct MeasureCommand: ParsableCommand, ReportsJSON {
         try running.check()
         seconds.append(try MachinePeak.seconds { reports.append(try trainer.step(batches)) })
       }
-      report(model, trainer, seconds, reports, peak)
+      // Taken twice, because others may be at work on the machine for a while.
+      report(
+        model, trainer, seconds, reports, max(peak, MachinePeak.products(work.dtype.numbers)))
+      if let path = work.profile { try draw(trainer, batches, to: path) }
     }
+  }
+
+  /// One more step, watched.
+  private func draw(_ trainer: Trainer, _ batches: [Batch], to path: String) throws {
+    let profile = Profile()
+    trainer.observer = profile
+    profile.begin()
+    _ = try trainer.step(batches)
+    profile.end()
+    let title =
+      "One training step, \(work.batch) x \(work.seq) tokens, \(work.dtype.rawValue)"
+      + (work.lora > 0 ? ", adapters of rank \(work.lora)" : "")
+    let file = try OutputFile(creating: path)
+    try file.write(Array(ProfilePicture(profile: profile, title: title).svg.utf8), at: 0)
+    Report.error(profile.table, label: "")
   }
 
   /// The same random tokens for all steps, each to be predicted from those before it.

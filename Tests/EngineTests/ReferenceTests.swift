@@ -90,9 +90,10 @@ struct Reference {
   }
 }
 
-/// In float64 all that is left between the engine and other programs is their rounding: a formula that
-/// is slightly another one would show. What float32 and bfloat16 give is held against them by the tests
-/// of the program.
+/// In float64 all that is left between the engine and other programs is their rounding.
+///
+/// A formula that is slightly another one would show. What float32 and bfloat16 give is held against them
+/// by the tests of the program.
 @Suite struct ReferenceTests {
   @Test(arguments: Reference.all)
   func onlyTheReferencesRoundingIsLeftInFloat64(_ test: ModelCase) throws {

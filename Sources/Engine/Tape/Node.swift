@@ -3,7 +3,9 @@ import Kernels
 /// A matrix that a forward pass computes: a row for each token, and the gradient that comes back to it.
 public final class Node {
   public let value: Matrix
-  /// What comes back. The way back holds on to it alone where it does not need the value, whose memory is
+  /// What comes back.
+  ///
+  /// The way back holds on to it alone where it does not need the value, whose memory is
   /// free for others then.
   public let returning: Returning
   /// Computes the value once more, where that costs little; `nil` where it does not.
