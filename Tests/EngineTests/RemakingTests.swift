@@ -28,7 +28,8 @@ import Testing
       tape.activated(x, ACTIVATION_IDENTITY, weights: factors),
     ]
     for node in nodes {
-      let again = try #require(node.remake)()
+      let remake = try #require(node.remake)
+      let again = remake()
       #expect(again.isSame(as: node.value))
       #expect(node.recalled().isSame(as: node.value))
     }
