@@ -72,7 +72,8 @@ struct TokenizerConfiguration {
     do throws(FileError) { return try InputFile(path).readAll() } catch { throw .file(error) }
   }
 
-  private static func object(_ bytes: [UInt8], _ name: String) throws(TokenizerFault) -> JSONObject {
+  private static func object(_ bytes: [UInt8], _ name: String) throws(TokenizerFault) -> JSONObject
+  {
     let value: JSON
     do throws(JSONError) {
       // Python's bare Infinity occurs in published files.
@@ -264,6 +265,7 @@ struct TokenizerConfiguration {
         if let value = object["chat_template"] { try files.readTemplate(value) }
       }
     }
-    templates = templates.filter { $0.name == "default" } + templates.filter { $0.name != "default" }
+    templates =
+      templates.filter { $0.name == "default" } + templates.filter { $0.name != "default" }
   }
 }

@@ -102,7 +102,8 @@ struct LineWriter {
   mutating func flush() {
     var start = 0
     while start < bytes.count {
-      let count = write(STDOUT_FILENO, start == 0 ? bytes : Array(bytes[start...]), bytes.count - start)
+      let count = write(
+        STDOUT_FILENO, start == 0 ? bytes : Array(bytes[start...]), bytes.count - start)
       if count < 0 {
         if errno == EINTR { continue }
         // A reader that went away is nobody's error.

@@ -23,7 +23,8 @@ struct RankedTokens {
     var vocabulary = Vocabulary(capacity: tokens.count)
     for token in tokens {
       guard token.bytes.count <= longestToken else {
-        throw .tooLarge(what: "the length of a token", found: token.bytes.count, limit: longestToken)
+        throw .tooLarge(
+          what: "the length of a token", found: token.bytes.count, limit: longestToken)
       }
       let piece = alphabet(token.bytes)
       switch vocabulary.add(piece, id: token.id) {
@@ -100,7 +101,7 @@ struct PatternWords: PreTokenizer {
   let pattern: Regex
 
   func split(_ words: inout Words, _ workspace: inout Workspace) throws(TokenizerError) {
-    try words.split(.removed, at: pattern, inverted: true, &workspace)
+    try words.split(.removed, at: .pattern(pattern), isInverted: true, &workspace)
     words.areBytes = true
   }
 }
@@ -109,6 +110,8 @@ struct PatternWords: PreTokenizer {
 struct ByteCharacters: Decoder {
   func decode(_ pieces: inout [[UInt8]], _ workspace: inout Workspace) throws(TokenizerError) {
     // What is no such character is an added token's.
-    for index in pieces.indices { pieces[index] = ByteAlphabet.bytes(pieces[index]) ?? pieces[index] }
+    for index in pieces.indices {
+      pieces[index] = ByteAlphabet.bytes(pieces[index]) ?? pieces[index]
+    }
   }
 }

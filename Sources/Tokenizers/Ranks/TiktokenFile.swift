@@ -26,7 +26,9 @@ struct TiktokenFile {
   /// Whether bytes are a line of such a file.
   static func isLine(_ line: ArraySlice<UInt8>) -> Bool { token(trimmed(line)) != nil }
 
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 || byte == 0x0D
+  }
 
   private static func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     var line = line.drop(while: isSpace)

@@ -29,7 +29,8 @@ struct CharacterMap: Sendable {
     let size = (0..<4).reversed().reduce(0) { $0 << 8 | Int(blob[start + $1]) }
     guard size < blob.count - 4 else {
       throw .malformed(
-        offset: offset, expected: "the size of a character map's trie, below \(blob.count - 4), not \(size)")
+        offset: offset,
+        expected: "the size of a character map's trie, below \(blob.count - 4), not \(size)")
     }
     guard size >= 1024, size % 1024 == 0 else {
       throw .malformed(
@@ -44,7 +45,8 @@ struct CharacterMap: Sendable {
     strings = Array(blob[(trie + size)...])
     guard strings.last == 0 else {
       throw .malformed(
-        offset: offset + blob.count - 1, expected: "a NUL at the end of the character map's strings")
+        offset: offset + blob.count - 1, expected: "a NUL at the end of the character map's strings"
+      )
     }
     let longest = strings.split(separator: 0).map(\.count).max() ?? 0
     guard longest <= Self.longestReplacement else {

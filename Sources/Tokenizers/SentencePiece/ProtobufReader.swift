@@ -70,7 +70,8 @@ struct ProtobufReader {
       try skipGroup(offset)
       return .group
     case 5: return .fixed32(UInt32(truncatingIfNeeded: try little(4)))
-    default: throw .malformed(offset: offset, expected: "a protobuf field, not the wire type \(kind)")
+    default:
+      throw .malformed(offset: offset, expected: "a protobuf field, not the wire type \(kind)")
     }
   }
 

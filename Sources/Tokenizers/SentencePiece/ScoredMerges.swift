@@ -42,7 +42,9 @@ struct ScoredMerges: Sendable {
   /// How unused pieces are taken apart depends on what was joined elsewhere in the text, so with those a
   /// text is one word.
   @inline(__always)
-  func mayJoin(_ left: UInt32, _ right: UInt32) -> Bool { hasUnused || neighbours.holds(left, right) }
+  func mayJoin(_ left: UInt32, _ right: UInt32) -> Bool {
+    hasUnused || neighbours.holds(left, right)
+  }
 
   /// Cuts a word.
   ///

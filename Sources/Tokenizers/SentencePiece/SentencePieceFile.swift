@@ -74,7 +74,9 @@ struct SentencePieceFile: Sendable {
   }
 
   /// Whether a piece is the one byte 0.
-  func isNull(_ piece: Piece) -> Bool { piece.range.count == 1 && bytes[piece.range.lowerBound] == 0 }
+  func isNull(_ piece: Piece) -> Bool {
+    piece.range.count == 1 && bytes[piece.range.lowerBound] == 0
+  }
 
   /// The bytes of a piece.
   func text(_ piece: Piece) -> ArraySlice<UInt8> { bytes[piece.range] }
@@ -114,7 +116,9 @@ struct SentencePieceFile: Sendable {
     }
   }
 
-  private func text(_ value: ProtobufReader.Value) -> [UInt8]? { value.range.map { Array(bytes[$0]) } }
+  private func text(_ value: ProtobufReader.Value) -> [UInt8]? {
+    value.range.map { Array(bytes[$0]) }
+  }
 
   private func name(_ value: ProtobufReader.Value, _ usual: String) -> [UInt8]? {
     text(value).map { $0.isEmpty ? Array(usual.utf8) : $0 }

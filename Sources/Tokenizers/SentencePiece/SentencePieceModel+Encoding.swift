@@ -8,17 +8,23 @@ extension SentencePieceModel: TokenModel {
     guard rewritten.bytes.count < Int32.max else {
       throw .textTooLong(bytes: rewritten.bytes.count, limit: Int(Int32.max))
     }
-    var output = Output(model: self, text: rewritten, tokens: tokens)
-    // So that no copy of all tokens is made.
-    tokens = Tokens(keepsRanges: tokens.keepsRanges)
-    cut(rewritten.bytes, &output)
-    tokens = output.tokens
+    let first = tokens.count
+    try cut(rewritten.bytes, into: &tokens, &workspace)
+    tokens.mapRanges(from: first) { range in
+      Int(rewritten.origins[range.lowerBound])..<Int(rewritten.origins[range.upperBound])
+    }
   }
 
-  private func cut(_ text: [UInt8], _ output: inout Output) {
+  /// Cuts a rewritten text; tokens are given bytes of that.
+  private func cut(
+    _ text: [UInt8], into tokens: inout Tokens, _ workspace: inout Workspace
+  ) throws(TokenizerError) {
+    var output = Output(model: self, text: text, tokens: tokens)
+    // So that no copy of all tokens is made.
+    tokens = Tokens(keepsRanges: tokens.keepsRanges)
     switch cutting {
     case .unigram(let search): search.cut(text, 0..<text.count) { output.append($0, $1) }
-    case .merges(let merges): cut(text, merges, &output)
+    case .merges(let merges): cut(text, merges, &output, &workspace)
     case .words(let vocabulary):
       for word in words(of: text) { output.append(vocabulary.id(of: text, word) ?? -1, word) }
     case .characters(let vocabulary):
@@ -30,6 +36,7 @@ extension SentencePieceModel: TokenModel {
         place += length
       }
     }
+    tokens = output.tokens
   }
 
   @inline(__always)
@@ -38,17 +45,15 @@ extension SentencePieceModel: TokenModel {
   }
 
   /// Cuts a text into words, between which nothing is joined, and each of them into pieces.
-  private func cut(_ text: [UInt8], _ merges: ScoredMerges, _ output: inout Output) {
+  private func cut(
+    _ text: [UInt8], _ merges: ScoredMerges, _ output: inout Output, _ workspace: inout Workspace
+  ) {
     var place = 0
     var start = 0
     var last: UInt32 = 0
-    func finish(_ end: Int, _ output: inout Output) {
-      guard start < end else { return }
-      merges.cut(text, start..<end) { output.append($0, $1) }
-    }
     while place < text.count {
       if let length = keptLength(text, place) {
-        finish(place, &output)
+        cut(text, start..<place, merges, &output, &workspace)
         output.append(merges.id(text, place..<place + length) ?? -1, place..<place + length)
         place += length
         start = place
@@ -57,13 +62,48 @@ extension SentencePieceModel: TokenModel {
       let length = min(scalarLength(text[place]), text.count - place)
       let character = NeighbourTable.character(text, place, length)
       if place > start, !merges.mayJoin(last, character) {
-        finish(place, &output)
+        cut(text, start..<place, merges, &output, &workspace)
         start = place
       }
       last = character
       place += length
     }
-    finish(place, &output)
+    cut(text, start..<place, merges, &output, &workspace)
+  }
+
+  /// Cuts one word, or remembers how it was cut before.
+  private func cut(
+    _ text: [UInt8], _ word: Range<Int>, _ merges: ScoredMerges, _ output: inout Output,
+    _ workspace: inout Workspace
+  ) {
+    guard !word.isEmpty else { return }
+    guard word.count <= WordCache.longestWord else {
+      merges.cut(text, word) { output.append($0, $1) }
+      return
+    }
+    guard let hash = workspace.words.append(text, word, to: &output.tokens) else {
+      output.isBehindUnknown = false
+      return
+    }
+    var ids: [Int32] = []
+    var ends: [Int32] = []
+    var isKept = true
+    merges.cut(text, word) { id, range in
+      output.append(id, range)
+      if id >= 0 && id != unknown {
+        ids.append(id)
+        ends.append(Int32(range.upperBound - word.lowerBound))
+      } else if let byteIDs {
+        for place in range {
+          ids.append(byteIDs[Int(text[place])])
+          ends.append(Int32(place + 1 - word.lowerBound))
+        }
+      } else {
+        // What is unknown is joined with what is before it.
+        isKept = false
+      }
+    }
+    if isKept { workspace.words.keep(text, word, hash, ids, ends) }
   }
 
   /// The words of a rewritten text: each space begins one, or ends one.
@@ -89,11 +129,11 @@ extension SentencePieceModel: TokenModel {
   /// Takes pieces, and makes tokens of them and of what is no piece.
   private struct Output {
     let model: SentencePieceModel
-    let text: SentencePieceRewriting.Text
+    let text: [UInt8]
     var tokens: Tokens
-    private var isBehindUnknown = false
+    var isBehindUnknown = false
 
-    init(model: SentencePieceModel, text: SentencePieceRewriting.Text, tokens: Tokens) {
+    init(model: SentencePieceModel, text: [UInt8], tokens: Tokens) {
       self.model = model
       self.text = text
       self.tokens = tokens
@@ -101,24 +141,19 @@ extension SentencePieceModel: TokenModel {
 
     /// - Parameter id: -1 for what is no piece.
     mutating func append(_ id: Int32, _ range: Range<Int>) {
-      let start = tokens.keepsRanges ? Int(text.origins[range.lowerBound]) : 0
-      let end = tokens.keepsRanges ? Int(text.origins[range.upperBound]) : 0
       let unknown = model.unknown ?? -1
       guard id < 0 || id == unknown else {
-        tokens.append(id, start, end)
+        tokens.append(id, range.lowerBound, range.upperBound)
         isBehindUnknown = false
         return
       }
       if let ids = model.byteIDs {
-        for place in range {
-          let isLast = place == range.upperBound - 1
-          tokens.append(ids[Int(text.bytes[place])], start, isLast ? end : start)
-        }
+        for place in range { tokens.append(ids[Int(text[place])], place, place + 1) }
       } else if isBehindUnknown {
         // Neighbours that are both unknown are one token.
-        tokens.mapRanges(from: tokens.count - 1) { $0.lowerBound..<end }
+        tokens.mapRanges(from: tokens.count - 1) { $0.lowerBound..<range.upperBound }
       } else {
-        tokens.append(unknown, start, end)
+        tokens.append(unknown, range.lowerBound, range.upperBound)
       }
       isBehindUnknown = true
     }

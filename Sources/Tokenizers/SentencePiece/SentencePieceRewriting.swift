@@ -104,7 +104,9 @@ struct SentencePieceRewriting: Sendable {
     if let map, let replacement = map.longest(text, place, end) {
       return Step(length: replacement.length, result: .replaced(replacement))
     }
-    guard let length = characterLength(text, place, end) else { return Step(length: 1, result: .invalid) }
+    guard let length = characterLength(text, place, end) else {
+      return Step(length: 1, result: .invalid)
+    }
     return Step(length: length, result: .same)
   }
 

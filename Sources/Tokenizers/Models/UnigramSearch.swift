@@ -90,7 +90,8 @@ struct UnigramSearch<Score: BinaryFloatingPoint & Sendable>: Sendable {
     let index = end - origin
     frontier = max(frontier, end)
     if index >= nodes.count {
-      nodes.append(contentsOf: repeatElement(Node(), count: max(index + 1 - nodes.count, nodes.count)))
+      nodes.append(
+        contentsOf: repeatElement(Node(), count: max(index + 1 - nodes.count, nodes.count)))
     }
     if nodes[index].start < 0 || score > nodes[index].score {
       nodes[index] = Node(score: score, start: start, value: value)
