@@ -33,7 +33,7 @@ public final class Memory: @unchecked Sendable {
   deinit { if keeper == nil { pool.takeBack(start, byteCount) } }
 }
 
-/// Blocks of memory by size, kept for the next who asks.
+/// Blocks of memory, kept for the next who asks: small ones by size, large ones in an arena.
 ///
 /// A training step asks for the same sizes over and over, and fresh pages cost more than what is
 /// computed into them.
@@ -42,6 +42,7 @@ public final class MemoryPool: Sendable {
 
   private struct State: ~Copyable, Sendable {
     var free: [Int: [UInt]] = [:]
+    var arena = Arena()
     var used = 0
     var peak = 0
   }
@@ -57,41 +58,47 @@ public final class MemoryPool: Sendable {
   /// A block of at least so many bytes, at a multiple of 64; its contents are undefined.
   public func take(_ byteCount: Int) -> Memory {
     let size = Self.rounded(max(64, byteCount))
-    let found = state.withLock { state in
+    let found = state.withLock { state -> UInt? in
       state.used += size
       state.peak = max(state.peak, state.used)
-      return state.free[size]?.popLast()
+      return size >= Self.large ? state.arena?.take(size) : state.free[size]?.popLast()
     }
     if let found, let start = UnsafeMutableRawPointer(bitPattern: found) {
       return Memory(start, size, self)
     }
-    let start = UnsafeMutableRawPointer.allocate(
-      byteCount: size, alignment: size >= Self.large ? Self.large : 64)
-    // Large pages save most of the cost of touching memory for the first time.
-    if size >= Self.large { madvise(start, size, MADV_HUGEPAGE) }
-    return Memory(start, size, self)
+    return Memory(.allocate(byteCount: size, alignment: 64), size, self)
   }
 
-  /// Gives the blocks that nobody uses back to the system.
+  /// Gives what nobody uses back to the system.
   public func trim() {
     let blocks = state.withLock { state in
       defer { state.free = [:] }
+      state.arena?.trim()
       return state.free.values.flatMap { $0 }
     }
     for block in blocks { UnsafeMutableRawPointer(bitPattern: block)?.deallocate() }
   }
 
   fileprivate func takeBack(_ start: UnsafeMutableRawPointer, _ size: Int) {
-    state.withLock { state in
+    let isForeign = state.withLock { state in
       state.used -= size
-      state.free[size, default: []].append(UInt(bitPattern: start))
+      if size < Self.large {
+        state.free[size, default: []].append(UInt(bitPattern: start))
+        return false
+      }
+      return !(state.arena?.takeBack(UInt(bitPattern: start), size) ?? false)
     }
+    if isForeign { start.deallocate() }
   }
 
-  private static let large = 2 << 20
+  private static let large = 64 << 10
 
-  /// Up to the next of eight sizes between two powers of two, so that windows that grow meet blocks again.
+  /// Large blocks begin at unlike places in their pages, because reading and writing at like ones is slow;
+  /// small ones have few sizes, eight between two powers of two, so that they are met again.
   private static func rounded(_ byteCount: Int) -> Int {
+    if byteCount > large - 4096 {
+      return (byteCount - 320 + 4095) / 4096 * 4096 + 320
+    }
     let step = max(64, (1 << (Int.bitWidth - byteCount.leadingZeroBitCount - 1)) / 8)
     return (byteCount + step - 1) / step * step
   }

@@ -18,7 +18,7 @@ extension Tape {
       if let bias { addBias(bias.value, to: y.value) }
     }
     // The gradient of the input needs no input.
-    let (input, x) = (weight.isTrained || trace != nil ? x.value : nil, x.returning)
+    let (input, x) = (weight.isTrained || trace != nil ? x.recalled : nil, x.returning)
     backward("linear", y) { dy in
       if let bias, bias.isTrained { Tape.addColumnSums(dy, to: bias.gradientSum()) }
       let way = weight.wayBack(trace)
@@ -29,7 +29,7 @@ extension Tape {
         Product.multiply(dy, by: weight.value, into: dx, accumulates: accumulates)
         target = dx
       }
-      if let input {
+      if let input = input?() {
         if weight.isTrained {
           let (dw, accumulates) = weight.gradientPlace()
           Product.multiply(dy, leftTransposed: true, by: input, into: dw, accumulates: accumulates)

@@ -53,10 +53,10 @@ extension Tape {
     let type = numbers.kernel
     // What is read is packed like what is written, or lies `step` apart in wider rows.
     let input = Tape.compact(x.value, stretches)
-    forward("norm", y) {
+    forwardCheaply("norm", y) { y in
       Team.split(count, grain: Sums.rows(stretches.width)) { range in
         norm_forward(
-          type, input.start, input.stride, y.value.start, y.value.stride, range.lowerBound,
+          type, input.start, input.stride, y.start, y.stride, range.lowerBound,
           range.count, stretches.perRow, stretches.width, stretches.width, weight?.value.start,
           bias?.value.start, weightStep, rule.offset, rule.eps, rule.centres, inverse.start,
           mean?.start)

@@ -8,6 +8,8 @@ public final class Node {
   /// The way back holds on to it alone where it does not need the value, whose memory is
   /// free for others then.
   public let returning: Returning
+  /// Computes the value once more, where that costs little; `nil` where it does not.
+  public internal(set) var remake: (() -> Matrix)?
 
   public init(_ value: Matrix, isTracked: Bool) {
     self.value = value
@@ -17,6 +19,10 @@ public final class Node {
   public var rows: Int { value.rows }
   public var columns: Int { value.columns }
   public var numbers: Numbers { value.numbers }
+
+  /// The value for the way back: made again then where that costs little, so that its memory is free for
+  /// others in between, or kept.
+  var recalled: () -> Matrix { remake ?? { [value] in value } }
 
   /// Whether a gradient is wanted.
   public var isTracked: Bool { returning.isTracked }

@@ -56,6 +56,21 @@ public final class Tape {
     observer.didRun(operation, place, result.value, isBackward: false)
   }
 
+  /// As `forward`, of an operation that costs little: who needs the result on the way back may have it
+  /// computed again then.
+  ///
+  /// - Parameter body: computes the result into a matrix; holds on to nothing but what the way back keeps.
+  func forwardCheaply(_ operation: String, _ result: Node, _ body: @escaping (Matrix) -> Void) {
+    forward(operation, result) { body(result.value) }
+    guard result.isTracked else { return }
+    let (rows, columns, numbers) = (result.rows, result.columns, result.numbers)
+    result.remake = {
+      let again = Matrix(rows, columns, numbers)
+      body(again)
+      return again
+    }
+  }
+
   /// Keeps what is to be done when the gradient of an operation's result is complete.
   ///
   /// - Parameter body: given that gradient, adds to those of the inputs and parameters.
@@ -76,6 +91,8 @@ public final class Tape {
   public func backwardInPlace(
     _ operation: String, _ node: Node, _ body: @escaping (_ gradient: Matrix) -> Void
   ) {
+    // What made the node would make what it was before.
+    node.remake = nil
     let returning = node.returning
     guard returning.isTracked else { return }
     steps.append(
