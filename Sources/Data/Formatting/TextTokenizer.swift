@@ -3,9 +3,11 @@ import Tokenizers
 
 /// What making samples needs of a tokenizer.
 public protocol TextTokenizer: Sendable {
-  /// The tokens of a UTF-8 text with their bytes in it.
+  /// The tokens of a UTF-8 text.
   ///
   /// - Parameter addsSpecialTokens: whether the tokens that the tokenizer puts around a text are put there.
+  func encode(_ text: [UInt8], addsSpecialTokens: Bool) throws -> [Int32]
+  /// The same with the bytes of each token in the text.
   func encoding(_ text: [UInt8], addsSpecialTokens: Bool) throws -> Encoding
   /// The tokens that begin and end a sequence, and the one that fills it up.
   var begin: Int32? { get }
@@ -19,7 +21,9 @@ public protocol TextTokenizer: Sendable {
 
 extension TextTokenizer {
   func tokens(_ text: String, addsSpecialTokens: Bool = false) throws(DataError) -> [Int32] {
-    try encoded(text, addsSpecialTokens: addsSpecialTokens).ids
+    do { return try encode(Array(text.utf8), addsSpecialTokens: addsSpecialTokens) } catch {
+      throw .tokenizer(error)
+    }
   }
 
   func encoded(_ text: String, addsSpecialTokens: Bool = false) throws(DataError) -> Encoding {
