@@ -2,14 +2,10 @@ import JSON
 import Tensors
 import Tokenizers
 
-/// A model's tokenizer, with what the folder's configuration says of the tokens around a text.
-///
-/// Where tokenizer_config.json has `add_bos_token` or `add_eos_token`, transformers puts these tokens around a text in
-/// place of what tokenizer.json does.
+/// A model's tokenizer, as the peers' formats see it.
 public struct FolderTokenizer: TextTokenizer {
   public let tokenizer: Tokenizer
-  public let addsBegin: Bool?
-  public let addsEnd: Bool?
+  public let addsBegin: Bool
 
   /// - Parameters:
   ///   - path: a model's folder or a tokenizer's file.
@@ -19,8 +15,10 @@ public struct FolderTokenizer: TextTokenizer {
       throw .tokenizer(error)
     }
     let configuration = try Self.configuration(path)
-    addsBegin = configuration["add_bos_token"]?.bool
-    addsEnd = configuration["add_eos_token"]?.bool
+    let plain = ["PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend"]
+    let named = configuration["tokenizer_class"]?.string
+    addsBegin =
+      configuration["add_bos_token"]?.bool == true && named.map { !plain.contains($0) } == true
   }
 
   /// The folder's tokenizer_config.json; empty where there is none.
@@ -41,32 +39,12 @@ public struct FolderTokenizer: TextTokenizer {
   public var end: Int32? { tokenizer.special.eos?.id }
   public var padding: Int32? { tokenizer.special.pad?.id }
 
-  /// The tokens around a text; `nil` if the tokenizer's own file says them.
-  private var around: (before: [Int32], behind: [Int32])? {
-    guard addsBegin != nil || addsEnd != nil else { return nil }
-    return (
-      addsBegin == true ? [begin].compactMap { $0 } : [],
-      addsEnd == true ? [end].compactMap { $0 } : []
-    )
-  }
-
   public func encode(_ text: [UInt8], addsSpecialTokens: Bool) throws -> [Int32] {
-    guard addsSpecialTokens, let around else {
-      return try tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens)
-    }
-    return around.before + (try tokenizer.encode(text)) + around.behind
+    try tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens)
   }
 
   public func encoding(_ text: [UInt8], addsSpecialTokens: Bool) throws -> Encoding {
-    guard addsSpecialTokens, let around else {
-      return try tokenizer.encoding(text, addsSpecialTokens: addsSpecialTokens)
-    }
-    let inner = try tokenizer.encoding(text)
-    let (before, behind) = around
-    return Encoding(
-      ids: before + inner.ids + behind,
-      ranges: before.map { _ in 0..<0 } + inner.ranges
-        + behind.map { _ in text.count..<text.count })
+    try tokenizer.encoding(text, addsSpecialTokens: addsSpecialTokens)
   }
 
   public var templateVariables: JSONObject {

@@ -13,8 +13,10 @@ public protocol TextTokenizer: Sendable {
   var begin: Int32? { get }
   var end: Int32? { get }
   var padding: Int32? { get }
-  /// Whether the tokenizer's configuration has `add_bos_token`, and its value.
-  var addsBegin: Bool? { get }
+  /// Whether the tokenizer says of itself that it puts a token before a text: transformers' attribute
+  /// `add_bos_token`, which classes for any tokenizer.json lack, whatever the file or its configuration does.
+  /// Automodel counts a prompt's tokens by it.
+  var addsBegin: Bool { get }
   /// The variables that templates find the special tokens in: `bos_token`, `eos_token` …
   var templateVariables: JSONObject { get }
 }

@@ -109,9 +109,11 @@ extension JSON {
     #expect(documents.tokens(0).count == documents.lengths[0])
     #expect(documents.tokens(0).last == 7)
     let uniform = MockData.uniform(vocabulary: 1000, length: 6, count: 3, seed: 7)
-    #expect(try (0..<3).map { try uniform.sample($0).tokens } == expected["randint"]?.array?.map(\.ids))
+    #expect(
+      try (0..<3).map { try uniform.sample($0).tokens } == expected["randint"]?.array?.map(\.ids))
     let sentences = MockData.sentences(count: 4, vocabulary: 50)
     #expect(
-      try (0..<4).map { try sentences.sample($0).tokens } == expected["sentences"]?.array?.map(\.ids))
+      try (0..<4).map { try sentences.sample($0).tokens }
+        == expected["sentences"]?.array?.map(\.ids))
   }
 }

@@ -143,4 +143,95 @@ extension PaddedRow {
       }
     }
   }
+
+  private func chat(_ item: JSONObject) throws -> Conversation {
+    let name = try #require(item["chat"]?.string)
+    let messages = try #require(recorded.get()["chats"]?.object?[name]?.array)
+    return Conversation(messages: messages.compactMap(\.object))
+  }
+
+  private func maker(_ item: JSONObject, _ options: FormatOptions) throws -> SampleMaker {
+    let name = try #require(item["template"]?.string)
+    let source = try #require(recorded.get()["templates"]?.object?[name]?.string)
+    let tokenizer = try demoTokenizer()
+    return try SampleMaker(
+      tokenizer: tokenizer,
+      template: ChatTemplate(source, variables: tokenizer.templateVariables), options: options)
+  }
+
+  private func sample(_ item: JSONObject, _ options: FormatOptions) throws -> Sample {
+    try maker(item, options).sample(.conversation(chat(item)), row: { JSONObject() })
+  }
+
+  @Test("conversations are masked as Automodel masks them, with and without marks in the template")
+  func automodelChat() throws {
+    var seen = 0
+    for item in try cases("automodel chat") {
+      let given = try #require(item["options"]?.object)
+      let trainsAll = given["answer_only_loss_mask"]?.bool == false
+      // With marks the peer learns what is marked, whatever it is told; here everything is everything.
+      if trainsAll, item["template"]?.string == "marked" { continue }
+      var options = FormatOptions(
+        .automodel, trained: trainsAll ? .all : .assistant, length: given["seq_length"]?.integer)
+      options.automodel.truncates = given["truncation"]?.bool == true
+      options.automodel.masksReasoning = given["mask_reasoning_content"]?.bool == true
+      options.automodel.masksGenerationPrompt = given["mask_generation_prompt"]?.bool == true
+      seen += 1
+      if item["error"] != nil {
+        #expect(throws: RowFaultOrData.self) { try sample(item, options) }
+        continue
+      }
+      let row = try sample(item, options).automodelRow(length: nil, filler: 1, last: 1)
+      #expect(row.mask == item["marks"]?.bits, "\(JSON.object(item).serialized())")
+      if let ids = item["ids"]?.ids {
+        #expect(row.tokens == ids)
+        #expect(row.learnt == item["learnt"]?.ids)
+      }
+    }
+    #expect(seen > 30)
+  }
+
+  @Test("conversations are masked as Megatron-Bridge masks them")
+  func bridgeChat() throws {
+    for item in try cases("bridge chat") {
+      let sample = try sample(item, FormatOptions(.bridge))
+      #expect(sample.trained == item["mask"]?.bits, "\(JSON.object(item).serialized())")
+      #expect(Array(sample.tokens.suffix(2)) == item["end"]?.ids)
+    }
+  }
+
+  @Test("of several turns the last alone is learnt when it is asked for")
+  func lastTurn() throws {
+    for name in ["marked", "unmarked"] {
+      let item: JSONObject = ["template": .string(name), "chat": .string("talk")]
+      let all = try sample(item, FormatOptions(.automodel))
+      let last = try sample(item, FormatOptions(.automodel, trained: .last))
+      #expect(last.tokens == all.tokens)
+      let start = try #require(last.trained.firstIndex(of: true))
+      #expect(last.trained[start...] == all.trained[start...])
+      #expect(all.trained[..<start].contains(true))
+      #expect(!all.trained[start - 1])
+    }
+  }
+
+  @Test("of a prompt and a completion given as messages the completion is learnt")
+  func splitConversation() throws {
+    let messages: [JSONObject] = [
+      ["role": .string("user"), "content": .string("a")],
+      ["role": .string("assistant"), "content": .string("b")],
+      ["role": .string("user"), "content": .string("c")],
+      ["role": .string("assistant"), "content": .string("d")],
+    ]
+    let item: JSONObject = ["template": .string("unmarked")]
+    let maker = try maker(item, FormatOptions(.automodel))
+    func sample(_ count: Int?) throws -> Sample {
+      try maker.sample(
+        .conversation(Conversation(messages: messages, promptCount: count)), row: { JSONObject() })
+    }
+    let all = try sample(nil)
+    let part = try sample(3)
+    #expect(part.tokens == all.tokens)
+    #expect(part.trainedCount > 0 && part.trainedCount < all.trainedCount)
+    #expect(part.trained.lastIndex(of: true) == all.trained.lastIndex(of: true))
+  }
 }
