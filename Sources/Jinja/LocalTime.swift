@@ -12,7 +12,9 @@ public struct LocalTime: Sendable, Equatable {
 
   /// Reads `2026-01-02`, `2026-01-02T03:04` or `2026-01-02T03:04:05[.123456]`; `nil` for anything else.
   public init?(iso text: String) {
-    let halves = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "T" || $0 == " " }
+    let halves = text.split(maxSplits: 1, omittingEmptySubsequences: false) {
+      $0 == "T" || $0 == " "
+    }
     func numbers(_ part: Substring, _ separator: Character, _ widths: [Int]) -> [Int]? {
       let words = part.split(separator: separator, omittingEmptySubsequences: false)
       guard words.count <= widths.count else { return nil }
@@ -38,7 +40,8 @@ public struct LocalTime: Sendable, Equatable {
       times = clock
       if parts.count == 2 {
         let digits = parts[1]
-        guard clock.count == 3, (1...6).contains(digits.utf8.count), let value = Int(digits), value >= 0
+        guard clock.count == 3, (1...6).contains(digits.utf8.count), let value = Int(digits),
+          value >= 0
         else { return nil }
         fraction = value
         for _ in digits.utf8.count..<6 { fraction *= 10 }

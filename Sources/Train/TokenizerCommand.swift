@@ -8,14 +8,15 @@ import Tokenizers
 struct TokenizerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenizer",
-    abstract: "Turns texts into tokens, tokens into texts, line by line.",
+    abstract: "Turns texts into tokens, tokens into texts, chats into texts, line by line.",
     discussion: """
       EXAMPLES
         echo '"Hello world"' | train tokenizer encode --tokenizer ./llama
         train tokenizer encode --tokenizer ./llama --add-special-tokens < texts.jsonl > ids.jsonl
         echo '[1,15043]' | train tokenizer decode --tokenizer ./llama/tokenizer.model
+        train tokenizer render --tokenizer ./llama < chats.jsonl
       """,
-    subcommands: [EncodeCommand.self, DecodeCommand.self])
+    subcommands: [EncodeCommand.self, DecodeCommand.self, RenderCommand.self])
 
   /// Which tokenizer.
   struct Source: ParsableArguments {

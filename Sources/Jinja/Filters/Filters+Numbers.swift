@@ -53,13 +53,16 @@ extension Filters {
   ]
 
   private static func round(_ value: Value, _ bound: [Value?]) throws(Fault) -> Value {
-    let method = try bound[1].map { value throws(Fault) in try Methods.text(value) } ?? Text("common")
+    let method =
+      try bound[1].map { value throws(Fault) in try Methods.text(value) } ?? Text("common")
     guard ["common", "ceil", "floor"].contains(method.string) else {
       throw .arguments("round", "the method is common, ceil or floor")
     }
     if case .undefined(let undefined) = value { throw undefined.fault }
     let digits = try Methods.integer(bound[0], otherwise: 0)
-    guard let number = value.number else { throw .type("round takes a number, not a \(value.type).") }
+    guard let number = value.number else {
+      throw .type("round takes a number, not a \(value.type).")
+    }
     guard method.string != "common" else {
       if let whole = value.integer { return .integer(try Numbers.rounded(whole, digits)) }
       return .float(try Numbers.rounded(number, digits))

@@ -3,10 +3,12 @@ extension Filters {
     "length": length, "count": length,
     "list": Filter("list") { value, _, renderer throws(Fault) in .list(try renderer.list(value)) },
     "first": Filter("first") { value, _, renderer throws(Fault) in
-      try renderer.elements(value).next() ?? .missing("The sequence is empty and has no first element")
+      try renderer.elements(value).next()
+        ?? .missing("The sequence is empty and has no first element")
     },
     "last": Filter("last") { value, _, renderer throws(Fault) in
-      try reversed(value, renderer).first ?? .missing("The sequence is empty and has no last element")
+      try reversed(value, renderer).first
+        ?? .missing("The sequence is empty and has no last element")
     },
     "reverse": Filter("reverse") { value, _, renderer throws(Fault) in
       if case .string = value { return try Slicing.slice(value, nil, nil, -1, renderer) }
@@ -17,7 +19,8 @@ extension Filters {
       return .object(Generator(Elements(values.reversed()), type: "list_reverseiterator"))
     },
     "join": Filter("join", ["d", "attribute"]) { value, bound, renderer throws(Fault) in
-      let separator = try bound[0].map { value throws(Fault) in try Printer.text(value, renderer) } ?? .empty
+      let separator =
+        try bound[0].map { value throws(Fault) in try Printer.text(value, renderer) } ?? .empty
       let path = try Path(bound[1])
       var parts: [Text] = []
       let elements = try renderer.elements(value)
@@ -28,7 +31,9 @@ extension Filters {
       return try renderer.made(Text.join(parts, separator, renderer))
     },
     "items": Filter("items") { value, _, _ throws(Fault) in
-      if case .dictionary(let mapping) = value { return .object(Generator(Elements(mapping.pairs))) }
+      if case .dictionary(let mapping) = value {
+        return .object(Generator(Elements(mapping.pairs)))
+      }
       return generator { () throws(Fault) -> [Value] in
         if value.isUndefined { return [] }
         throw .type("items takes a dict, not a \(value.type).")
@@ -61,7 +66,9 @@ extension Filters {
   private static let otherwise = Filter("default", ["default_value", "boolean"]) {
     value, bound, renderer throws(Fault) in
     if value.isUndefined { return bound[0] ?? .string(.empty) }
-    if try flag(bound[1], renderer), try !renderer.isTrue(value) { return bound[0] ?? .string(.empty) }
+    if try flag(bound[1], renderer), try !renderer.isTrue(value) {
+      return bound[0] ?? .string(.empty)
+    }
     return value
   }
 
@@ -126,7 +133,8 @@ extension Filters {
     "reject": choosing(keeps: false, byAttribute: false),
     "selectattr": choosing(keeps: true, byAttribute: true),
     "rejectattr": choosing(keeps: false, byAttribute: true),
-    "unique": Filter("unique", ["case_sensitive", "attribute"]) { value, bound, renderer throws(Fault) in
+    "unique": Filter("unique", ["case_sensitive", "attribute"]) {
+      value, bound, renderer throws(Fault) in
       let path = try Path(bound[1])
       let caseCounts = try flag(bound[0], renderer)
       var seen: Set<Mapping.Key> = []
@@ -179,7 +187,8 @@ extension Filters {
     guard let first = arguments.positional.first else {
       throw .arguments("map", "needs a filter's name or an attribute")
     }
-    let rest = Arguments(positional: Array(arguments.positional.dropFirst()), named: arguments.named)
+    let rest = Arguments(
+      positional: Array(arguments.positional.dropFirst()), named: arguments.named)
     let name = try Methods.text(first).string
     guard let filter = all[name] else {
       throw Fault(.unknownFilter(name, near: Near.name(to: name, among: all.keys)))

@@ -112,7 +112,8 @@ extension Filters {
         if let found = best {
           let isBetter =
             isGreatest
-            ? try renderer.precedes(found.key, key, .greater) : try renderer.precedes(key, found.key)
+            ? try renderer.precedes(found.key, key, .greater)
+            : try renderer.precedes(key, found.key)
           if isBetter { best = (key, element) }
         } else {
           best = (key, element)

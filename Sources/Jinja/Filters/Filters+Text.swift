@@ -17,7 +17,9 @@ extension Filters {
       try Methods.strip(left: true, right: true).body(
         .string(soft(value, renderer)), bound, renderer)
     },
-    "string": Filter("string") { value, _, renderer throws(Fault) in .string(try soft(value, renderer)) },
+    "string": Filter("string") { value, _, renderer throws(Fault) in
+      .string(try soft(value, renderer))
+    },
     "safe": Filter("safe") { value, _, renderer throws(Fault) in
       .string(try soft(value, renderer).marked())
     },
@@ -55,7 +57,8 @@ extension Filters {
       }
       return try renderer.made(PercentFormat.format(soft(value, renderer), values, renderer))
     },
-    "indent": Filter("indent", ["width", "first", "blank"]) { value, bound, renderer throws(Fault) in
+    "indent": Filter("indent", ["width", "first", "blank"]) {
+      value, bound, renderer throws(Fault) in
       let result = try indent(
         Methods.text(value), bound[0], first: flag(bound[1], renderer),
         blank: flag(bound[2], renderer), renderer)
@@ -86,7 +89,8 @@ extension Filters {
     },
     "pprint": refused("The filter “pprint” is for looking at values; use “tojson” instead."),
     "urlize": refused("The filter “urlize” makes links for HTML pages, which chats are not."),
-    "wordwrap": refused("The filter “wordwrap” is not supported; wrap the text before it is rendered."),
+    "wordwrap": refused(
+      "The filter “wordwrap” is not supported; wrap the text before it is rendered."),
   ]
 
   private static let escape = Filter("escape") { value, _, renderer throws(Fault) in
@@ -103,7 +107,9 @@ extension Filters {
     while place < text.bytes.count {
       var end = place
       let isDivider = divides(text.scalar(at: place))
-      while end < text.bytes.count, divides(text.scalar(at: end)) == isDivider { end = text.next(end) }
+      while end < text.bytes.count, divides(text.scalar(at: end)) == isDivider {
+        end = text.next(end)
+      }
       let first = text.next(place)
       result += text.part(place..<first).uppercased().bytes
       result += text.part(first..<end).lowercased().bytes
@@ -138,7 +144,8 @@ extension Filters {
     let text = try Methods.text(value)
     let length = try Methods.integer(bound[0], otherwise: 255)
     let end = try bound[2].map { value throws(Fault) in try Methods.text(value) } ?? Text("...")
-    let leeway = try bound[3].flatMap { $0.isNone ? nil : $0 }
+    let leeway =
+      try bound[3].flatMap { $0.isNone ? nil : $0 }
       .map { value throws(Fault) in try Methods.integer(value, otherwise: 5) } ?? 5
     guard length >= end.count, leeway >= 0 else {
       throw .value("A text cannot be truncated to fewer characters than its end has.")
@@ -198,7 +205,8 @@ extension Filters {
   ) throws(Fault) -> Value {
     guard case .dictionary(let mapping) = value else { throw .type("xmlattr takes a dict.") }
     var parts: [Text] = []
-    for (key, value) in zip(mapping.keys, mapping.values) where !value.isNone && !value.isUndefined {
+    for (key, value) in zip(mapping.keys, mapping.values) where !value.isNone && !value.isUndefined
+    {
       let name = try Methods.text(key)
       guard !name.bytes.contains(where: { " \t\n\r\u{B}\u{C}/>=".utf8.contains($0) }) else {
         throw .value("“\(name.string)” is no name of an attribute.")

@@ -39,7 +39,8 @@ enum Tests {
       .bool(try Printer.text(value, renderer).isUppercase)
     },
     "odd": remainder("odd", of: 2, is: 1), "even": remainder("even", of: 2, is: 0),
-    "divisibleby": Filter("divisibleby", ["num"], required: 1) { value, bound, renderer throws(Fault) in
+    "divisibleby": Filter("divisibleby", ["num"], required: 1) {
+      value, bound, renderer throws(Fault) in
       let rest = try Arithmetic.apply(.remainder, value, bound[0] ?? .none, renderer)
       return .bool(try renderer.isEqual(rest, .integer(0)))
     },

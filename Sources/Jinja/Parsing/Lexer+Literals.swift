@@ -17,7 +17,11 @@ extension Lexer {
       default: break
       }
       if radix != 10 {
-        if digitsEnd(place + 2, radix, leadingUnderscore: true) != nil { start += 2 } else { radix = 10 }
+        if digitsEnd(place + 2, radix, leadingUnderscore: true) != nil {
+          start += 2
+        } else {
+          radix = 10
+        }
       }
     }
     // A zero is followed by zeros only.
@@ -35,8 +39,9 @@ extension Lexer {
   }
 
   private func isDigit(_ byte: UInt8, _ radix: Int = 10) -> Bool {
-    guard let value = Unicode.Scalar(byte).properties.isASCIIHexDigit
-      ? Int(String(Unicode.Scalar(byte)), radix: 16) : nil
+    guard
+      let value = Unicode.Scalar(byte).properties.isASCIIHexDigit
+        ? Int(String(Unicode.Scalar(byte)), radix: 16) : nil
     else { return false }
     return value < radix
   }
@@ -114,7 +119,8 @@ extension Lexer {
       case UInt8(ascii: "U"): result += try code(&offset, digits: 8, range)
       case UInt8(ascii: "N"):
         throw Fault(
-          .unsupported("Characters by name, “\\N{…}”, are not known here; write “\\u” and the code."),
+          .unsupported(
+            "Characters by name, “\\N{…}”, are not known here; write “\\u” and the code."),
           at: offset - 2)
       case UInt8(ascii: "0")...UInt8(ascii: "7"): result += octal(&offset, range)
       case 0x80...:

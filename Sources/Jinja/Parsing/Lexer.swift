@@ -56,7 +56,9 @@ struct Lexer {
   private func afterSpace(_ offset: Int) -> Int {
     let text = Text(source, isASCII: false)
     var offset = offset
-    while offset < source.count, text.scalar(at: offset).isPythonSpace { offset = text.next(offset) }
+    while offset < source.count, text.scalar(at: offset).isPythonSpace {
+      offset = text.next(offset)
+    }
     return offset
   }
 

@@ -286,7 +286,8 @@ extension Parser {
         return Expression(
           .item(value, Expression(.constant(.integer(index)), at: token.offset)), at: token.offset)
       default:
-        throw Fault(.syntax(expected: "A name or a number", found: token.description), at: token.offset)
+        throw Fault(
+          .syntax(expected: "A name or a number", found: token.description), at: token.offset)
       }
     }
     advance()

@@ -229,7 +229,9 @@ struct Parser {
   }
 
   private mutating func filterBlock() throws(Fault) -> FilterBlock {
-    guard let filter = try filters(of: nil, startsInline: true) else { throw unexpected("A filter") }
+    guard let filter = try filters(of: nil, startsInline: true) else {
+      throw unexpected("A filter")
+    }
     return FilterBlock(filter, try body(endedBy: "endfilter"))
   }
 

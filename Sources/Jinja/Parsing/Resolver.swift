@@ -108,7 +108,9 @@ struct Resolver {
     case .block(let block): try resolve(block, frame, statement.offset)
     case .breakLoop, .continueLoop:
       guard frame.isInLoop else {
-        throw Fault(.badTemplate("“break” and “continue” stand in a loop, and in the same macro or block as it."))
+        throw Fault(
+          .badTemplate(
+            "“break” and “continue” stand in a loop, and in the same macro or block as it."))
       }
     }
   }

@@ -37,8 +37,10 @@ struct Arguments {
 
 /// A filter or a test: what is called with a value and arguments.
 struct Filter: Sendable {
-  typealias Body = @Sendable (_ value: Value, _ bound: [Value?], _ renderer: Renderer) throws(Fault) -> Value
-  typealias FreeBody = @Sendable (_ value: Value, _ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value
+  typealias Body =
+    @Sendable (_ value: Value, _ bound: [Value?], _ renderer: Renderer) throws(Fault) -> Value
+  typealias FreeBody =
+    @Sendable (_ value: Value, _ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value
 
   let call: FreeBody
 

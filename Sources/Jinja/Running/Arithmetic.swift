@@ -7,10 +7,12 @@ enum Arithmetic {
   static func apply(
     _ operation: Operation, _ left: Value, _ right: Value, _ renderer: Renderer
   ) throws(Fault) -> Value {
-    for value in [left, right] { if case .undefined(let undefined) = value {
-      if operation == .remainder, case .string = left { break }
-      throw undefined.fault
-    } }
+    for value in [left, right] {
+      if case .undefined(let undefined) = value {
+        if operation == .remainder, case .string = left { break }
+        throw undefined.fault
+      }
+    }
     switch (operation, left, right) {
     case (.add, .string(let left), .string(let right)):
       return try renderer.made(join(left, right))
@@ -198,9 +200,11 @@ enum Slicing {
   ) throws(Fault) -> Value {
     switch value {
     case .list(let items):
-      return .list(try indices(items.values.count, start, stop, step, renderer).map { items.values[$0] })
+      return .list(
+        try indices(items.values.count, start, stop, step, renderer).map { items.values[$0] })
     case .tuple(let items):
-      return .tuple(try indices(items.values.count, start, stop, step, renderer).map { items.values[$0] })
+      return .tuple(
+        try indices(items.values.count, start, stop, step, renderer).map { items.values[$0] })
     case .string(let text):
       let count = text.count
       let places = try indices(count, start, stop, step, renderer)
@@ -233,7 +237,8 @@ enum Slicing {
     let highest = step < 0 ? count - 1 : count
     func bound(_ value: Int?, _ otherwise: Int) -> Int {
       guard let value else { return otherwise }
-      return value < 0 ? max(lowest, value &+ count < value ? highest : value + count) : min(highest, value)
+      return value < 0
+        ? max(lowest, value &+ count < value ? highest : value + count) : min(highest, value)
     }
     let first = bound(start, step < 0 ? highest : lowest)
     let end = bound(stop, step < 0 ? lowest : highest)

@@ -9,7 +9,8 @@ enum Globals {
         FunctionObject(
           type: "TemplateDict",
           attributes: [
-            "fromkeys": function { (arguments: Arguments, renderer: Renderer) throws(Fault) -> Value in
+            "fromkeys": function {
+              (arguments: Arguments, renderer: Renderer) throws(Fault) -> Value in
               try fromKeys(
                 arguments.bind("fromkeys", ["iterable", "value"], required: 1, positionalOnly: 2),
                 renderer)

@@ -185,7 +185,9 @@ extension Renderer {
   }
 
   private func incomparable(_ comparison: Comparison, _ left: Value, _ right: Value) -> Fault {
-    for value in [left, right] { if case .undefined(let undefined) = value { return undefined.fault } }
+    for value in [left, right] {
+      if case .undefined(let undefined) = value { return undefined.fault }
+    }
     return .type("“\(comparison.rawValue)” does not compare \(left.type) and \(right.type).")
   }
 

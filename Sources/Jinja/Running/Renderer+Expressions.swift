@@ -141,7 +141,9 @@ extension Renderer {
 
   func evaluate(_ list: ArgumentList, _ activation: Activation) throws(Fault) -> Arguments {
     var arguments = Arguments(positional: try evaluate(list.positional, activation))
-    for (name, value) in list.named { arguments.named.append((name, try evaluate(value, activation))) }
+    for (name, value) in list.named {
+      arguments.named.append((name, try evaluate(value, activation)))
+    }
     if let unpacked = list.unpacked {
       arguments.positional += try self.list(evaluate(unpacked, activation))
     }
@@ -172,7 +174,8 @@ extension Renderer {
   }
 
   /// Applies a filter, and those before it, to a value.
-  func apply(_ filter: Expression, to value: Value, _ activation: Activation) throws(Fault) -> Value {
+  func apply(_ filter: Expression, to value: Value, _ activation: Activation) throws(Fault) -> Value
+  {
     guard case .filter(let inner, let use) = filter.kind else { return value }
     var value = value
     // Before a block, filters stand on each other and the first on nothing.

@@ -237,13 +237,15 @@ struct FormatSpecification {
   private func format(
     _ text: Text, _ renderer: Renderer, isNumber: Bool = false
   ) throws(Fault) -> Text {
-    guard isNumber || letter == nil || letter == UInt8(ascii: "s"), sign == Byte.minus, grouping == nil,
+    guard isNumber || letter == nil || letter == UInt8(ascii: "s"), sign == Byte.minus,
+      grouping == nil,
       !isAlternate, alignment != UInt8(ascii: "=")
     else { throw unknown("str") }
     var text = text
     if let precision, precision < text.count { text = text.part(0..<text.starts[precision]) }
     let fill = isZeroed && alignment == nil && self.fill == Text(" ") ? Text("0") : self.fill
-    return try pad(text, fill, alignment ?? (isNumber ? UInt8(ascii: ">") : UInt8(ascii: "<")), renderer)
+    return try pad(
+      text, fill, alignment ?? (isNumber ? UInt8(ascii: ">") : UInt8(ascii: "<")), renderer)
   }
 
   private func pad(
@@ -268,7 +270,8 @@ struct FormatSpecification {
     case UInt8(ascii: "x"): (radix, prefix) = (16, "0x")
     case UInt8(ascii: "X"): (radix, prefix) = (16, "0X")
     case UInt8(ascii: "c"):
-      guard let scalar = UInt32(exactly: value).flatMap(Unicode.Scalar.init), precision == nil else {
+      guard let scalar = UInt32(exactly: value).flatMap(Unicode.Scalar.init), precision == nil
+      else {
         throw unknown("int")
       }
       return try pad(Text(CollectionOfOne(scalar)), fill, alignment ?? UInt8(ascii: "<"), renderer)
@@ -314,7 +317,8 @@ struct FormatSpecification {
     let shownSign = isNegative ? "-" : sign == Byte.minus ? "" : String(Unicode.Scalar(sign))
     let start = shownSign + prefix
     var whole = Array(digits.utf8)
-    let fillsZeroes = isZeroed && (alignment == nil || alignment == UInt8(ascii: "=")) && fill == Text(" ")
+    let fillsZeroes =
+      isZeroed && (alignment == nil || alignment == UInt8(ascii: "=")) && fill == Text(" ")
     if let grouping {
       let room = fillsZeroes ? width - start.utf8.count - fraction.utf8.count : 0
       while whole.count + (whole.count - 1) / group < room { whole.insert(48, at: 0) }

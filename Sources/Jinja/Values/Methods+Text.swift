@@ -61,7 +61,9 @@ extension Methods {
     }
   }
 
-  private static func pad(_ leftShare: @escaping @Sendable (_ missing: Int, _ width: Int) -> Int) -> Method {
+  private static func pad(_ leftShare: @escaping @Sendable (_ missing: Int, _ width: Int) -> Int)
+    -> Method
+  {
     Method(["width", "fillchar"], required: 1) { value, bound, renderer throws(Fault) in
       let fill = try bound[1].map { value throws(Fault) in try text(value) } ?? Text(" ")
       guard fill.count == 1 else { throw .type("The filling is one character.") }
@@ -169,7 +171,8 @@ extension Methods {
       try renderer.spend(lines.count)
       return .list(lines.map { .string($0.marked(text.isMarkup)) })
     },
-    "replace": Method(["old", "new", "count"], required: 2) { value, bound, renderer throws(Fault) in
+    "replace": Method(["old", "new", "count"], required: 2) {
+      value, bound, renderer throws(Fault) in
       let text = try text(value)
       var new = try Methods.text(bound[1])
       if text.isMarkup { new = Escaping.escaped(new) }
@@ -206,7 +209,8 @@ extension Methods {
       let text = try text(value)
       let hasSign = text.bytes.first == Byte.minus || text.bytes.first == Byte.plus
       let body = text.part((hasSign ? 1 : 0)..<text.bytes.count)
-      let (width, overflow) = try integer(bound[0], otherwise: 0).subtractingReportingOverflow(hasSign ? 1 : 0)
+      let (width, overflow) = try integer(bound[0], otherwise: 0).subtractingReportingOverflow(
+        hasSign ? 1 : 0)
       let filled = try body.padded(to: overflow ? 0 : width, with: Text("0"), renderer) { $0 }
       return try made(text.part(0..<(hasSign ? 1 : 0)) + filled, like: value, renderer)
     },

@@ -83,9 +83,13 @@ enum Methods {
     guard value.text?.isMarkup == true else { return nil }
     switch name {
     case "unescape":
-      return Method { (value, _, _) throws(Fault) -> Value in .string(Escaping.unescaped(try self.text(value))) }
+      return Method { (value, _, _) throws(Fault) -> Value in
+        .string(Escaping.unescaped(try self.text(value)))
+      }
     case "striptags":
-      return Method { (value, _, _) throws(Fault) -> Value in .string(Escaping.withoutTags(try self.text(value))) }
+      return Method { (value, _, _) throws(Fault) -> Value in
+        .string(Escaping.withoutTags(try self.text(value)))
+      }
     default: return nil
     }
   }
@@ -132,7 +136,9 @@ enum Methods {
   private static let sequence: [String: Method] = [
     "count": Method(["value"], required: 1) { value, bound, renderer throws(Fault) in
       var count = 0
-      for item in value.items ?? [] where try renderer.isEqual(item, bound[0] ?? .none) { count += 1 }
+      for item in value.items ?? [] where try renderer.isEqual(item, bound[0] ?? .none) {
+        count += 1
+      }
       return .integer(count)
     },
     "index": Method(["value", "start", "stop"], required: 1) {
@@ -183,7 +189,8 @@ enum Methods {
     },
     "bit_count": Method { value, _, _ in .integer((value.integer ?? 0).magnitude.nonzeroBitCount) },
     "conjugate": Method { value, _, _ in .integer(value.integer ?? 0) },
-    "as_integer_ratio": Method { value, _, _ in .tuple([.integer(value.integer ?? 0), .integer(1)]) },
+    "as_integer_ratio": Method { value, _, _ in .tuple([.integer(value.integer ?? 0), .integer(1)])
+    },
   ]
 
   private static let float: [String: Method] = [

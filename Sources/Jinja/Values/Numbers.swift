@@ -116,7 +116,8 @@ enum Numbers {
     _ value: Double, _ letter: Character, precision: Int, isAlternate: Bool = false
   ) throws(Fault) -> String {
     guard precision <= 4096 else {
-      throw Fault(.limit("A number is to be printed with \(precision) digits", advice: "Ask for fewer."))
+      throw Fault(
+        .limit("A number is to be printed with \(precision) digits", advice: "Ask for fewer."))
     }
     var buffer = [CChar](repeating: 0, count: precision + 400)
     let format = "%\(isAlternate ? "#" : "").\(precision)\(letter)"

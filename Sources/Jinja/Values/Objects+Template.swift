@@ -80,7 +80,8 @@ final class MacroObject: Object {
     } else if !surplus.isEmpty {
       throw .arguments(
         "macro “\(macro.name)”",
-        "takes at most \(macro.parameters.count) arguments, and \(arguments.positional.count) are given")
+        "takes at most \(macro.parameters.count) arguments, and \(arguments.positional.count) are given"
+      )
     }
   }
 }

@@ -13,7 +13,8 @@ final class Namespace: Object {
 
   private static func check(_ name: Text) throws(Fault) {
     if name.bytes.first == UInt8(ascii: "_") {
-      throw Fault(.unsafe("The attribute “\(name.string)” of a namespace begins with an underscore"))
+      throw Fault(
+        .unsafe("The attribute “\(name.string)” of a namespace begins with an underscore"))
     }
   }
 
@@ -25,7 +26,8 @@ final class Namespace: Object {
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? { attributes[name] }
 
   func representation(_ renderer: Renderer) throws(Fault) -> Text? {
-    Text("<Namespace ") + (try Printer.representation(.dictionary(attributes), renderer)) + Text(">")
+    Text("<Namespace ") + (try Printer.representation(.dictionary(attributes), renderer))
+      + Text(">")
   }
 }
 
@@ -72,7 +74,8 @@ final class RangeObject: Object {
     let isEmpty = step > 0 ? start >= stop : start <= stop
     let (distance, overflow) = (step > 0 ? stop : start).subtractingReportingOverflow(
       step > 0 ? start : stop)
-    length = isEmpty ? 0 : overflow ? .max : Int(clamping: (UInt(distance) - 1) / step.magnitude + 1)
+    length =
+      isEmpty ? 0 : overflow ? .max : Int(clamping: (UInt(distance) - 1) / step.magnitude + 1)
     guard length <= Self.maximumCount else {
       throw Fault(
         .limit(

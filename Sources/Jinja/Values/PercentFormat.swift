@@ -68,7 +68,9 @@ struct PercentFormat {
     return Text(result)
   }
 
-  private static var surplus: Fault { .type("The format has fewer directives than values are given.") }
+  private static var surplus: Fault {
+    .type("The format has fewer directives than values are given.")
+  }
 
   private mutating func next() throws(Fault) -> Value {
     defer { place += 1 }
@@ -188,7 +190,8 @@ struct PercentFormat {
 
   private func character(_ value: Value) throws(Fault) -> Text {
     if let text = value.text, text.count == 1 { return text }
-    guard let code = value.integer, code >= 0, let scalar = UInt32(exactly: code).flatMap(Unicode.Scalar.init)
+    guard let code = value.integer, code >= 0,
+      let scalar = UInt32(exactly: code).flatMap(Unicode.Scalar.init)
     else { throw .type("“%c” needs one character or its code.") }
     return Text(CollectionOfOne(scalar))
   }

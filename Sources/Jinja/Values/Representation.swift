@@ -150,6 +150,8 @@ func pythonDescription(_ value: Double) -> String {
       + (power < 0 ? "-" : "+") + shown
   }
   if exponent <= 0 { return sign + "0." + String(repeating: "0", count: -exponent) + digits }
-  if exponent >= count { return sign + digits + String(repeating: "0", count: exponent - count) + ".0" }
+  if exponent >= count {
+    return sign + digits + String(repeating: "0", count: exponent - count) + ".0"
+  }
   return sign + digits.prefix(exponent) + "." + digits.dropFirst(exponent)
 }
