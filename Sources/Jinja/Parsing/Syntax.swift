@@ -37,6 +37,19 @@ final class Expression {
   }
 }
 
+extension Expression {
+  /// Whether jinja2 works it out before anything is rendered.
+  var isConstant: Bool {
+    switch kind {
+    case .name, .call: false
+    case .filter(_, let use) where Filters.selections[use.name] != nil && use.name != "unique":
+      false
+    case .condition(_, _, nil): false
+    default: kind.children.allSatisfy(\.isConstant)
+    }
+  }
+}
+
 extension Expression.Kind {
   /// The expressions in it, in the order of the text.
   var children: [Expression] {

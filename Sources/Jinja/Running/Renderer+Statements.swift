@@ -33,7 +33,7 @@ extension Renderer {
       let value = Value.object(MacroObject(macro, activation))
       activation[macro.place] = value
       if macro.isExported { exported.set(Text(macro.name), value) }
-      if activation.parent != nil { register(activation) }
+      register(activation)
     case .callBlock(let block): try run(block, activation)
     case .filterBlock(let block): return try run(block, activation)
     case .with(let with): return try run(with, activation)
@@ -97,6 +97,7 @@ extension Renderer {
   }
 
   private func run(_ block: CallBlock, _ activation: Activation) throws(Fault) {
+    register(activation)
     let callee = try evaluate(block.callee, activation)
     var arguments = try evaluate(block.arguments, activation)
     guard !arguments.named.contains(where: { $0.name == "caller" }) else {
@@ -115,6 +116,8 @@ extension Renderer {
 
   /// Renders a block in place.
   func run(_ block: NamedBlock, visible: [(name: Text, value: Value?)] = []) throws(Fault) {
+    try enter(Self.callDepth)
+    defer { leave(Self.callDepth) }
     let inner = Activation(block.function, parent: nil)
     enter(block.scope, inner)
     for step in block.scope.steps {
@@ -133,6 +136,7 @@ extension Renderer {
   private func run(_ loop: Loop, _ activation: Activation) throws(Fault) -> Flow {
     let iterable = try evaluate(loop.iterable, activation)
     if loop.isRecursive {
+      register(activation)
       try write(Printer.text(recurse(loop, iterable, depth: 0, outer: activation), self))
       return .done
     }
@@ -143,6 +147,8 @@ extension Renderer {
   func recurse(
     _ loop: Loop, _ iterable: Value, depth: Int, outer: Activation
   ) throws(Fault) -> Value {
+    try enter(Self.callDepth)
+    defer { leave(Self.callDepth) }
     let inner = Activation(loop.function, parent: outer)
     let (text, _) = try capture { () throws(Fault) -> Flow in
       try iterate(loop, iterable, inner, depth: depth, outer: outer)
@@ -160,7 +166,7 @@ extension Renderer {
       elements = filtered(elements, loop, outer)
       known = nil
     }
-    let state = LoopObject(elements, count: known, depth: depth)
+    let state = LoopObject(elements, of: iterable, count: known, depth: depth)
     if loop.isRecursive {
       state.recursion = { [self] (iterable: Value) throws(Fault) -> Value in
         try recurse(loop, iterable, depth: depth + 1, outer: outer)

@@ -28,6 +28,8 @@ final class MacroObject: Object {
   }
 
   func call(_ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value {
+    try renderer.enter(Renderer.callDepth)
+    defer { renderer.leave(Renderer.callDepth) }
     let inner = Activation(macro.function, parent: outer)
     try bind(arguments, inner)
     renderer.enter(macro.scope, inner)
@@ -99,8 +101,10 @@ final class LoopObject: Object {
   private var lastChange: [Value]?
   /// Renders a recursive loop anew.
   var recursion: ((Value) throws(Fault) -> Value)?
+  let height: Int
 
-  init(_ elements: Elements, count: Int?, depth: Int) {
+  init(_ elements: Elements, of source: Value, count: Int?, depth: Int) {
+    height = source.height + 1
     self.elements = elements
     knownCount = count
     self.depth = depth
