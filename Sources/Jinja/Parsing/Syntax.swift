@@ -37,19 +37,6 @@ final class Expression {
   }
 }
 
-extension Expression {
-  /// Whether jinja2 works it out before anything is rendered.
-  var isConstant: Bool {
-    switch kind {
-    case .name, .call: false
-    case .filter(_, let use) where Filters.selections[use.name] != nil && use.name != "unique":
-      false
-    case .condition(_, _, nil): false
-    default: kind.children.allSatisfy(\.isConstant)
-    }
-  }
-}
-
 extension Expression.Kind {
   /// The expressions in it, in the order of the text.
   var children: [Expression] {
@@ -253,7 +240,7 @@ final class BlockAssignment {
 
 /// A macro, or the body of a call block, which is one without a name.
 final class Macro {
-  let name: String
+  let name: String?
   let parameters: [String]
   /// The defaults of the last parameters.
   let defaults: [Expression]
@@ -268,7 +255,7 @@ final class Macro {
   var place = Reference(hops: 0, slot: 0)
   var isExported = false
 
-  init(name: String, parameters: [String], defaults: [Expression], body: [Statement]) {
+  init(name: String?, parameters: [String], defaults: [Expression], body: [Statement]) {
     self.name = name
     self.parameters = parameters
     self.defaults = defaults

@@ -195,13 +195,6 @@ enum Arithmetic {
 
 /// Python's slices.
 enum Slicing {
-  static func accepts(_ value: Value) -> Bool {
-    switch value {
-    case .none, .bool, .integer, .float, .dictionary: false
-    default: true
-    }
-  }
-
   static func slice(
     _ value: Value, _ start: Int?, _ stop: Int?, _ step: Int?, _ renderer: Renderer
   ) throws(Fault) -> Value {

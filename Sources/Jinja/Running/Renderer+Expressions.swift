@@ -134,10 +134,6 @@ extension Renderer {
     }
     let sliced = try evaluate(value, activation)
     let bounds = (try bound(start), try bound(stop), try bound(step))
-    // jinja2 works constants out beforehand, where what cannot be sliced is undefined.
-    if !Slicing.accepts(sliced), expression.isConstant {
-      return .missing("A value of type \(sliced.type) has no slices")
-    }
     return try Slicing.slice(sliced, bounds.0, bounds.1, bounds.2, self)
   }
 

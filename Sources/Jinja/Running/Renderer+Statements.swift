@@ -32,7 +32,7 @@ extension Renderer {
     case .macro(let macro):
       let value = Value.object(MacroObject(macro, activation))
       activation[macro.place] = value
-      if macro.isExported { exported.set(Text(macro.name), value) }
+      if macro.isExported, let name = macro.name { exported.set(Text(name), value) }
       register(activation)
     case .callBlock(let block): try run(block, activation)
     case .filterBlock(let block): return try run(block, activation)
@@ -84,7 +84,7 @@ extension Renderer {
       try execute(block.body, activation)
     }
     if flow != .done { return flow }
-    try write(Printer.text(apply(block.filter, to: made(text), activation), self))
+    try writeText(apply(block.filter, to: made(text), activation), of: "A filter block")
     return .done
   }
 
@@ -104,7 +104,15 @@ extension Renderer {
       throw .arguments("call", "the argument “caller” is the block itself and cannot be given")
     }
     arguments.named.append(("caller", .object(MacroObject(block.caller, activation))))
-    try write(Printer.text(call(callee, arguments), self))
+    try writeText(call(callee, arguments), of: "A call block")
+  }
+
+  /// Writes what a block gives, which jinja2 does not turn into text by itself.
+  private func writeText(_ value: Value, of block: String) throws(Fault) {
+    guard case .string(let text) = value else {
+      throw .type("\(block) gives a \(value.type), yet only text can stand in its place.")
+    }
+    try write(text)
   }
 
   private func run(_ block: NamedBlock, _ activation: Activation) throws(Fault) {
