@@ -22,6 +22,6 @@ import Console
     version: "0.1.0",
     subcommands: [
       GenerateCommand.self, TokenizerCommand.self, CaptureCommand.self, MeasureCommand.self,
-      MeasureGenerationCommand.self,
+      MeasureGenerationCommand.self, FuzzCommand.self,
     ])
 }

@@ -17,7 +17,7 @@ import Testing
   @Test("are told with line and column, counted in characters behind any line end")
   func places() throws {
     let inExpression = try error("a\r\nb\n  é{{ x.y }}")
-    #expect(inExpression.line == 3 && inExpression.column == 7)
+    #expect(inExpression.line == 3 && inExpression.column == 9)
     let inTag = try error("{% if 1 %}\n{% endfor %}")
     #expect(inTag.line == 2 && inTag.column == 4)
     #expect(inTag.description.contains("“endfor” does not fit here, where elif or else or endif"))

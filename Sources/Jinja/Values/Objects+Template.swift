@@ -21,7 +21,7 @@ final class MacroObject: Object {
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? {
     switch name.string {
     case "name": macro.name.map { .text($0) } ?? .none
-    case "arguments": .list(macro.parameters.map { .text($0) })
+    case "arguments": .tuple(macro.parameters.map { .text($0) })
     case "catch_kwargs": .bool(macro.namedSlot != nil)
     case "catch_varargs": .bool(macro.positionalSlot != nil)
     case "caller": .bool(macro.callerSlot != nil)
