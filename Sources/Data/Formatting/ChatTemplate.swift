@@ -18,6 +18,21 @@ public struct ChatTemplate: Sendable {
     self.renderer = renderer
   }
 
+  /// A template as a model ships it.
+  ///
+  /// - Parameters:
+  ///   - name: what errors call it.
+  ///   - variables: what it finds besides the messages: the tokenizer's special tokens.
+  /// - Throws: `DataError.template`.
+  public init(
+    _ source: String, name: String = "chat template", variables: JSONObject = JSONObject()
+  ) throws(DataError) {
+    do throws(TemplateError) {
+      let template = try Template(source, name: name)
+      self.init(source, variables: variables) { try template.render($0) }
+    } catch { throw .template(error) }
+  }
+
   /// The text of a conversation.
   func render(
     _ messages: [JSONObject], tools: JSON? = nil, addsGenerationPrompt: Bool = false,
