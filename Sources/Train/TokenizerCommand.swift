@@ -17,7 +17,8 @@ struct TokenizerCommand: ParsableCommand {
         train tokenizer render --tokenizer ./llama < chats.jsonl
       """,
     subcommands: [
-      EncodeCommand.self, DecodeCommand.self, RenderCommand.self, MeasureTokenizerCommand.self,
+      EncodeCommand.self, DecodeCommand.self, RenderCommand.self, RenderEachCommand.self,
+      MeasureTokenizerCommand.self,
     ])
 
   /// Which tokenizer.
