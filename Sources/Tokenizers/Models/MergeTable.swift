@@ -16,7 +16,7 @@ struct MergeTable: Sendable {
   /// - Parameter capacity: how many merges will be added at most, or more.
   init(capacity: Int) {
     var size = 16
-    while size < capacity * 2 { size *= 2 }
+    while size * 3 < capacity * 4 { size *= 2 }
     slots = [UInt64](repeating: Self.free, count: size * 2)
   }
 
@@ -26,7 +26,7 @@ struct MergeTable: Sendable {
     let slot = slot(pair)
     if slots[slot] == Self.free {
       count += 1
-      precondition(count * 4 <= slots.count + 4, "more merges than said")
+      precondition(count * 8 <= slots.count * 3 + 8, "more merges than said")
     }
     slots[slot] = pair
     slots[slot + 1] = UInt64(merge.rank) << 32 | UInt64(UInt32(bitPattern: merge.id))
