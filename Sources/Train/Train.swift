@@ -24,5 +24,6 @@ import Console
     subcommands: [
       GenerateCommand.self, PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
       CaptureCommand.self, MeasureCommand.self, MeasureGenerationCommand.self,
+      FuzzCommand.self,
     ])
 }
