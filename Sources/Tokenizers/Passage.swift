@@ -34,6 +34,8 @@ struct Passage {
   /// What of the original text a range of bytes comes from.
   func origin(_ range: Range<Int>) -> Range<Int> {
     guard keepsOrigins else { return range }
+    // Pieces of a model with prefixes can claim more bytes than the text has.
+    let range = range.clamped(to: 0..<bytes.count)
     guard !range.isEmpty else {
       let place = range.lowerBound < starts.count ? starts[range.lowerBound] : ends.last ?? start
       return place..<place

@@ -48,6 +48,21 @@ struct Tokens {
     if keepsRanges { ranges.append(start..<end) }
   }
 
+  /// Adds tokens out of pairs of an id and where the token ends in its word.
+  mutating func append(_ values: [Int32], from first: Int, count: Int, wordStart: Int) {
+    var place = first
+    var start = wordStart
+    for _ in 0..<count {
+      ids.append(values[place])
+      if keepsRanges {
+        let end = wordStart + Int(values[place + 1])
+        ranges.append(start..<end)
+        start = end
+      }
+      place += 2
+    }
+  }
+
   /// Replaces the ranges of all tokens from `first` on.
   mutating func mapRanges(from first: Int, _ change: (Range<Int>) -> Range<Int>) {
     guard keepsRanges else { return }
@@ -61,4 +76,15 @@ struct Tokens {
 struct Workspace {
   let matcher = Matcher()
   var search = Regex.Search()
+  /// The tokens of words met before.
+  var words = WordCache()
+  /// The word that BPE is at.
+  var symbols = Symbols()
+  /// A word in the byte-level alphabet.
+  var mapped: [UInt8] = []
+
+  /// Keeps the tokens that were just made of a word.
+  mutating func keep(_ text: [UInt8], _ word: Range<Int>, _ hash: UInt64) {
+    words.keep(text, word, hash, symbols.ids, symbols.ends)
+  }
 }
