@@ -45,6 +45,16 @@ protocol Decoder: Sendable {
   func decode(_ pieces: inout [[UInt8]], _ workspace: inout Workspace) throws(TokenizerError)
 }
 
+/// Turns tokens into text where their pieces alone do not say enough, in place of a `Decoder`.
+protocol TokenDecoder: Sendable {
+  /// - Parameters:
+  ///   - added: tokens that are not the model's.
+  ///   - skipsSpecialTokens: leaves out tokens that are special.
+  func decode(
+    _ ids: [Int32], _ added: AddedTokens, skipsSpecialTokens: Bool
+  ) throws(TokenizerError) -> [UInt8]
+}
+
 /// Several parts, one after the other.
 struct PartSequence<Part: Sendable>: Sendable {
   var parts: [Part]

@@ -5,6 +5,8 @@ struct Pipeline: Sendable {
   var model: any TokenModel
   var postProcessor: (any PostProcessor)?
   var decoder: (any Decoder)?
+  /// Decodes in place of `decoder`.
+  var tokenDecoder: (any TokenDecoder)?
   var added = AddedTokens()
   /// Whether a part asks where bytes came from even if nobody asks for ranges.
   var needsOrigins = false
@@ -66,6 +68,9 @@ struct Pipeline: Sendable {
   func decode(
     _ ids: [Int32], skipsSpecialTokens: Bool, _ workspace: inout Workspace
   ) throws(TokenizerError) -> [UInt8] {
+    if let tokenDecoder {
+      return try tokenDecoder.decode(ids, added, skipsSpecialTokens: skipsSpecialTokens)
+    }
     var pieces: [[UInt8]] = []
     pieces.reserveCapacity(ids.count)
     for id in ids {
@@ -81,6 +86,15 @@ struct Pipeline: Sendable {
     guard let decoder else { return Array(pieces.joined(separator: [UInt8(ascii: " ")])) }
     try decoder.decode(&pieces, &workspace)
     return Array(pieces.joined())
+  }
+
+  /// The normalised form of a token.
+  func normalized(_ content: [UInt8]) throws(TokenizerError) -> [UInt8] {
+    guard let normalizer else { return content }
+    var workspace = Workspace()
+    var passage = Passage(content, 0..<content.count, keepsOrigins: false)
+    try normalizer.normalize(&passage, &workspace)
+    return passage.bytes
   }
 
   /// The largest id + 1.

@@ -3,28 +3,20 @@ import Tensors
 extension Tokenizer {
   /// Reads a tokenizer.
   ///
+  /// Of a model's folder tokenizer.json counts first, then tokenizer.model, then a tekken or tiktoken file,
+  /// then vocab.json with merges.txt or vocab.txt; what kind of file each is shows in its bytes. Python files
+  /// are never looked at.
+  ///
   /// - Parameters:
-  ///   - path: a model's folder, of which tokenizer.json counts first, or one file.
-  ///   - pattern: how a bare tiktoken file's text is cut into words.
+  ///   - path: a model's folder, or one file.
+  ///   - pattern: how a text is cut into words, for files that do not say it.
   public convenience init(path: String, pattern: String? = nil) throws(TokenizerError) {
+    let opening: TokenizerOpening
     if let names = try? Folder.names(in: path) {
-      guard names.contains("tokenizer.json") else {
-        throw .noTokenizer(folder: path, found: names)
-      }
-      self.init(try Self.pipeline(file: path + "/tokenizer.json", pattern: pattern))
+      opening = try TokenizerOpening(folder: path, names: names, pattern: pattern)
     } else {
-      self.init(try Self.pipeline(file: path, pattern: pattern))
+      opening = try TokenizerOpening(file: path, pattern: pattern)
     }
-  }
-
-  /// Reads one file, of the kind that its bytes show.
-  static func pipeline(file: String, pattern: String?) throws(TokenizerError) -> Pipeline {
-    let bytes: [UInt8]
-    do throws(FileError) { bytes = try InputFile(file).readAll() } catch { throw .file(error) }
-    do throws(TokenizerFault) {
-      return try Pipeline(tokenizerJSON: bytes)
-    } catch {
-      throw .content(file: file, error)
-    }
+    self.init(opening.pipeline, special: opening.special, templates: opening.templates)
   }
 }

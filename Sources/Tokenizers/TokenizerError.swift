@@ -6,6 +6,10 @@ public enum TokenizerError: Error, Equatable, Sendable {
   case file(FileError)
   /// A folder without any file that a tokenizer is read from; `found` lists what lies there.
   case noTokenizer(folder: String, found: [String])
+  /// A folder with several files of which any could be meant.
+  case severalTokenizers(folder: String, found: [String])
+  /// A file that does not say how a text is cut into words.
+  case needsPattern(file: String)
   /// A file that cannot be understood.
   case content(file: String, TokenizerFault)
   /// The text is not UTF-8 at this byte.
@@ -53,6 +57,12 @@ extension TokenizerError: CustomStringConvertible {
     case .noTokenizer(let folder, let found):
       "\(folder) holds no tokenizer: tokenizer.json, tokenizer.model, tekken.json or a .tiktoken file is expected"
         + (found.isEmpty ? "; the folder is empty." : "; found \(found.joined(separator: ", ")).")
+    case .severalTokenizers(let folder, let found):
+      "\(folder) holds several tokenizers, and nothing says which counts: \(found.joined(separator: ", ")); "
+        + "give the path of one of them."
+    case .needsPattern(let file):
+      "\(file) does not say how a text is cut into words, and no other data file does; give the regular "
+        + "expression with --pattern (it stands in the model's Python code)."
     case .content(let file, let fault): "\(file): \(fault)"
     case .invalidText(let offset):
       "The text is not UTF-8 at byte \(offset); convert it to UTF-8 first."

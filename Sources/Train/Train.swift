@@ -21,7 +21,7 @@ import Console
       """,
     version: "0.1.0",
     subcommands: [
-      GenerateCommand.self, CaptureCommand.self, MeasureCommand.self,
+      GenerateCommand.self, TokenizerCommand.self, CaptureCommand.self, MeasureCommand.self,
       MeasureGenerationCommand.self,
     ])
 }
