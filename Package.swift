@@ -103,8 +103,9 @@ let package = Package(
       name: "Train",
       dependencies: [
         "Blueprint", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja", "JSON", "Kernels",
-        "SafeTensors", "Tensors", "Tokenizers", "Weights",
+        "MegatronFormat", "SafeTensors", "Tensors", "Tokenizers", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: fast),
 
@@ -145,7 +146,8 @@ let package = Package(
     .testTarget(
       name: "TrainTests",
       dependencies: [
-        "Train", "Blueprint", "Checkpoints", "HDF5", "SafeTensors", "Tensors", "Support",
+        "Train", "Blueprint", "Checkpoints", "Data", "Engine", "HDF5", "Kernels", "SafeTensors",
+        "Tensors", "Support", "Weights",
       ]),
   ],
   swiftLanguageModes: [.v6]

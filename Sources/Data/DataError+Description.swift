@@ -4,6 +4,7 @@ extension DataError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let error): error.description
+    case .indexed(let error): error.description
     case .damaged(let file, let offset, let kind):
       "\(file) is damaged: at byte \(offset) it is not \(kind.rawValue) any more. Copy or download it again."
     case .cutShort(let file, let offset, let kind):

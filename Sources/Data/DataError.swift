@@ -32,6 +32,7 @@ public enum DataError: Error, Sendable {
   // Formats.
   case noTemplate(need: String)
   case tokenizer(any Error)
+  case indexed(IndexedError)
   case template(any Error)
   case noToken(name: String, need: String)
   case promptTemplate(String, problem: String)

@@ -19,6 +19,8 @@ public struct Limits: Sendable, Equatable {
 /// nothing else; it changes none of them.
 public struct Template: Sendable {
   public let name: String
+  /// The text it was read from.
+  public let source: String
   private let program: Sealed
 
   /// A program that no one changes any more, so that threads may share it.
@@ -41,6 +43,7 @@ public struct Template: Sendable {
   ///   - name: what errors call it, such as the name of its file.
   public init(_ source: String, name: String = "chat template") throws(TemplateError) {
     self.name = name
+    self.source = source
     let bytes = Array(source.utf8)
     do throws(Fault) {
       let (body, source) = try Parser.statements(bytes)

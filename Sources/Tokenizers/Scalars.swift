@@ -59,11 +59,11 @@ enum Scalars {
     }
   }
 
-  /// A control character, a format character, one of private use, a surrogate or unassigned.
+  /// A control character, a format character or one of private use; unassigned ones are none of them.
   static func isOther(_ scalar: UInt32) -> Bool {
     if scalar < 0x80 { return scalar < 0x20 || scalar == 0x7F }
     return switch category(scalar) {
-    case .control, .format, .privateUse, .surrogate, .unassigned: true
+    case .control, .format, .privateUse: true
     default: false
     }
   }

@@ -12,6 +12,7 @@ import Console
       EXAMPLES
         train capture --model ./llama --inputs batch.safetensors --output out.h5
         train generate --model ./llama --tokens 1,403,407 --max-new-tokens 32
+        train preview --data chats.jsonl --tokenizer ./llama
 
       A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \
       hub cache (HF_HUB_CACHE, HF_HOME). It may also be a Megatron run folder or an iteration in one.
@@ -21,7 +22,8 @@ import Console
       """,
     version: "0.1.0",
     subcommands: [
-      GenerateCommand.self, TokenizerCommand.self, CaptureCommand.self, MeasureCommand.self,
-      MeasureGenerationCommand.self,
+      GenerateCommand.self, PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
+      CaptureCommand.self, MeasureCommand.self, MeasureGenerationCommand.self,
+      FuzzCommand.self,
     ])
 }

@@ -18,18 +18,45 @@ public struct ChatTemplate: Sendable {
     self.renderer = renderer
   }
 
+  /// A template as a model ships it.
+  ///
+  /// - Parameters:
+  ///   - name: what errors call it.
+  ///   - variables: what it finds besides the messages: the tokenizer's special tokens.
+  /// - Throws: `DataError.template`.
+  public init(
+    _ source: String, name: String = "chat template", variables: JSONObject = JSONObject()
+  ) throws(DataError) {
+    do throws(TemplateError) {
+      let template = try Template(source, name: name)
+      self.init(source, variables: variables) { try template.render($0) }
+    } catch { throw .template(error) }
+  }
+
   /// The text of a conversation.
   func render(
     _ messages: [JSONObject], tools: JSON? = nil, addsGenerationPrompt: Bool = false,
     more: JSONObject = JSONObject()
   ) throws(DataError) -> Rendering {
     var all: JSONObject = [
-      "messages": .array(messages.map { .object($0) }), "tools": tools ?? .null,
+      "messages": .array(messages.map { .object(Self.aliased($0)) }), "tools": tools ?? .null,
       "documents": .null, "add_generation_prompt": .bool(addsGenerationPrompt),
     ]
     for (key, value) in variables.members { all[key] = value }
     for (key, value) in more.members { all[key] = value }
     do { return try renderer(all) } catch { throw .template(error) }
+  }
+
+  /// A message whose reasoning stands under every name that templates read, as transformers hands it to them.
+  private static func aliased(_ message: JSONObject) -> JSONObject {
+    let names = ["reasoning_content", "thinking", "reasoning"]
+    guard let reasoning = names.compactMap({ message[$0] }).first(where: { !$0.isNull }) else {
+      return message
+    }
+    var result: JSONObject = ["thinking": reasoning]
+    for (key, value) in message.members { result[key] = value }
+    result["reasoning_content"] = reasoning
+    return result
   }
 
   /// Whether the template says itself what an assistant wrote.

@@ -11,7 +11,7 @@ struct PromptFormat {
     let tokens = try tokenizer.tokens(prompt + answer, limit: limit)
     var asked = 0
     if options.trained != .all {
-      asked = try tokenizer.tokens(prompt).count + (tokenizer.addsBegin == true ? 1 : 0)
+      asked = try tokenizer.tokens(prompt).count + (tokenizer.addsBegin ? 1 : 0)
     }
     return Sample(tokens: tokens, trained: tokens.indices.map { $0 >= asked })
   }

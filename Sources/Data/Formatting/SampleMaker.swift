@@ -92,14 +92,14 @@ public struct SampleMaker: Sendable {
       guard template != nil else { return try prompt(instruction.prompt, instruction.answer) }
       return try chat(instruction.conversation)
     case .completion(let pair):
-      // An empty system message stands before it, as the peer's column mapping has it.
+      // The context is the system's message, also an empty one, as the peer's column mapping has it.
       if options.automodel.usesTemplate, template != nil {
         var conversation = Self.exchange(pair.prompt, pair.answer)
         conversation.messages.insert(
-          ["role": .string("system"), "content": .string("")], at: 0)
+          ["role": .string("system"), "content": .string(pair.context ?? "")], at: 0)
         return try chat(conversation)
       }
-      return try prompt(pair.prompt + " ", pair.answer)
+      return try prompt(pair.whole + " ", pair.answer)
     case .text, .tokens: throw .data(.wish("Texts and tokens have no style."))
     }
   }
@@ -144,7 +144,7 @@ public struct SampleMaker: Sendable {
     case .instruction(let instruction):
       return try filled(["input": instruction.prompt, "output": instruction.answer], row)
     case .completion(let pair):
-      return try filled(["input": pair.prompt, "output": pair.answer], row)
+      return try filled(["input": pair.whole, "output": pair.answer], row)
     case .text, .tokens: throw .data(.wish("Texts and tokens have no style."))
     }
   }

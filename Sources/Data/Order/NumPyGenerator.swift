@@ -57,6 +57,17 @@ public struct NumPyGenerator: Sendable {
     }
   }
 
+  /// `integers(0, limit, dtype=int32)`: a number below a limit, by Lemire's multiplication.
+  mutating func number(below limit: UInt32) -> UInt32 {
+    precondition(limit > 0)
+    if limit == 1 { return 0 }
+    let threshold = (UInt32.max - limit + 1) % limit
+    while true {
+      let product = UInt64(next()) * UInt64(limit)
+      if UInt32(truncatingIfNeeded: product) >= threshold { return UInt32(product >> 32) }
+    }
+  }
+
   /// `permutation(count)`.
   public mutating func permutation(_ count: Int) -> [Int] {
     var order = Array(0..<count)

@@ -10,7 +10,8 @@ final class ByteStream {
   let file: InputFile
   let compression: Compression
   private var decoder: (any Decoder)?
-  private var position = 0
+  /// How much of the file has been taken.
+  private(set) var position = 0
 
   enum Compression: Sendable, Equatable {
     case none, gzip, zstd

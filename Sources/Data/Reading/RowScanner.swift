@@ -43,6 +43,12 @@ public final class RowScanner {
 
   var isCompressed: Bool { stream.compression != .none }
 
+  /// How many bytes of the file have been taken, compressed where it is.
+  var bytesTaken: Int { stream.position }
+
+  /// How much text these bytes were.
+  var textTaken: Int { base + buffer.count }
+
   /// The next row; `nil` behind the last.
   public func next() throws(DataError) -> RowText? {
     switch shape {

@@ -54,8 +54,13 @@ public struct MaskedTurns: Sendable, Equatable {
 
 /// A prompt with what should follow it.
 public struct Completion: Sendable, Equatable {
+  /// What the prompt is about, where the row has it apart.
+  public var context: String?
   public var prompt: String
   public var answer: String
+
+  /// Context and prompt as one text.
+  var whole: String { [context, prompt].compactMap { $0 }.joined(separator: " ") }
 }
 
 /// An instruction, with an input or without.

@@ -42,6 +42,7 @@ public enum RowKind: Hashable, Sendable {
   private static let completionKeys = [
     ("prompt", "completion"), ("prompt", "response"), ("input", "output"),
     ("question", "answer"), ("query", "response"), ("input", "answer"), ("question", "response"),
+    ("context", "answer"),
   ]
 }
 

@@ -71,7 +71,10 @@ struct RowReader {
     if row[prompt]?.array != nil || row[answer]?.array != nil {
       return .conversation(try split(prompt, answer))
     }
-    return .completion(Completion(prompt: try string(prompt), answer: try string(answer)))
+    // Only questions have a context beside them; elsewhere the key means something else.
+    let context = prompt == "question" ? try optional("context") : nil
+    return .completion(
+      Completion(context: context, prompt: try string(prompt), answer: try string(answer)))
   }
 
   private func instruction(_ answer: String) throws(RowFault) -> Instruction {

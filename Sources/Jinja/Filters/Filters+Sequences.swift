@@ -16,7 +16,8 @@ extension Filters {
       guard let values = try? renderer.list(value) else {
         throw .arguments("reverse", "needs something with elements")
       }
-      return .object(Generator(Elements(values.reversed()), type: "list_reverseiterator"))
+      return .object(
+        Generator(Elements(values.reversed()), of: value, type: "list_reverseiterator"))
     },
     "join": Filter("join", ["d", "attribute"]) { value, bound, renderer throws(Fault) in
       let separator =
@@ -32,20 +33,20 @@ extension Filters {
     },
     "items": Filter("items") { value, _, _ throws(Fault) in
       if case .dictionary(let mapping) = value {
-        return .object(Generator(Elements(mapping.pairs)))
+        return .object(Generator(Elements(mapping.pairs), of: value))
       }
-      return generator { () throws(Fault) -> [Value] in
+      return generator(of: value) { () throws(Fault) -> [Value] in
         if value.isUndefined { return [] }
         throw .type("items takes a dict, not a \(value.type).")
       }
     },
     "batch": Filter("batch", ["linecount", "fill_with"], required: 1) {
       value, bound, renderer throws(Fault) in
-      generator { () throws(Fault) -> [Value] in try batch(value, bound, renderer) }
+      generator(of: value) { () throws(Fault) -> [Value] in try batch(value, bound, renderer) }
     },
     "slice": Filter("slice", ["slices", "fill_with"], required: 1) {
       value, bound, renderer throws(Fault) in
-      generator { () throws(Fault) -> [Value] in try slices(value, bound, renderer) }
+      generator(of: value) { () throws(Fault) -> [Value] in try slices(value, bound, renderer) }
     },
     "default": otherwise, "d": otherwise,
     "attr": Filter("attr", ["name"], required: 1) { value, bound, renderer throws(Fault) in
@@ -139,7 +140,7 @@ extension Filters {
       let caseCounts = try flag(bound[0], renderer)
       var seen: Set<Mapping.Key> = []
       let elements = try? renderer.elements(value)
-      return generator(elements ?? failing(value), renderer) { element throws(Fault) in
+      return generator(elements ?? failing(value), of: value, renderer) { element throws(Fault) in
         let key = folded(try path.value(element, renderer), caseCounts: caseCounts)
         return seen.insert(try Mapping.Key(key)).inserted ? element : nil
       }
@@ -173,7 +174,7 @@ extension Filters {
             if let result = try map?(element) { return result }
           }
           return nil
-        }))
+        }, of: value))
   }
 
   private static func mapping(

@@ -141,7 +141,6 @@ extension Filters {
   private static func truncate(
     _ value: Value, _ bound: [Value?], _ renderer: Renderer
   ) throws(Fault) -> Value {
-    let text = try Methods.text(value)
     let length = try Methods.integer(bound[0], otherwise: 255)
     let end = try bound[2].map { value throws(Fault) in try Methods.text(value) } ?? Text("...")
     let leeway =
@@ -151,7 +150,11 @@ extension Filters {
       throw .value("A text cannot be truncated to fewer characters than its end has.")
     }
     let limit = length.addingReportingOverflow(leeway)
-    if limit.overflow || text.count <= limit.partialValue { return value }
+    guard let count = try renderer.length(value) else {
+      throw .type("A value of type \(value.type) has no length to truncate.")
+    }
+    if limit.overflow || count <= limit.partialValue { return value }
+    let text = try Methods.text(value)
     var cut = text.part(0..<text.starts[min(length - end.count, text.count)])
     if try !flag(bound[1], renderer) {
       cut = cut.split(Text(" "), limit: 1, fromEnd: true)[0]

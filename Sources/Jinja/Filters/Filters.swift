@@ -61,7 +61,7 @@ enum Filters {
 
   /// Elements made one by one out of others.
   static func generator(
-    _ elements: Elements, _ renderer: Renderer,
+    _ elements: Elements, of source: Value, _ renderer: Renderer,
     _ map: @escaping (Value) throws(Fault) -> Value?
   ) -> Value {
     .object(
@@ -72,11 +72,11 @@ enum Filters {
             if let value = try map(element) { return value }
           }
           return nil
-        }))
+        }, of: source))
   }
 
   /// Elements that are made when the first of them is asked for.
-  static func generator(_ make: @escaping () throws(Fault) -> [Value]) -> Value {
+  static func generator(of source: Value, _ make: @escaping () throws(Fault) -> [Value]) -> Value {
     var made: Elements?
     return .object(
       Generator(
@@ -85,6 +85,6 @@ enum Filters {
           let elements = Elements(try make())
           made = elements
           return try elements.next()
-        }))
+        }, of: source))
   }
 }

@@ -149,7 +149,7 @@ struct Parser {
     case "with": return one(.with(try with()))
     case "generation":
       let body = try body(endedBy: "endgeneration")
-      return one(.generation(Macro(name: "caller", parameters: [], defaults: [], body: body)))
+      return one(.generation(Macro(name: nil, parameters: [], defaults: [], body: body)))
     case "break": return one(.breakLoop)
     case "continue": return one(.continueLoop)
     case "print": return try prints()
@@ -269,7 +269,7 @@ struct Parser {
       throw Fault(.syntax(expected: "A call", found: "another expression"), at: call.offset)
     }
     let caller = Macro(
-      name: "caller", parameters: parameters, defaults: defaults,
+      name: nil, parameters: parameters, defaults: defaults,
       body: try body(endedBy: "endcall"))
     return CallBlock(call, callee, arguments, caller)
   }

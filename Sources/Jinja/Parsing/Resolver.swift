@@ -85,7 +85,7 @@ struct Resolver {
       block.exported = exported(block.target, frame)
     case .macro(let macro):
       try resolve(macro, frame)
-      macro.place = reference(macro.name, frame)
+      if let name = macro.name { macro.place = reference(name, frame) }
       macro.isExported = frame.isTop
     case .generation(let macro): try resolve(macro, frame)
     case .callBlock(let block):

@@ -27,7 +27,7 @@ extension Symbols {
       analyse(assignment.value)
       analyse(assignment.target)
     case .assignBlock(let block): analyse(block.target)
-    case .macro(let macro): store(macro.name)
+    case .macro(let macro): if let name = macro.name { store(name) }
     case .callBlock(let block): analyse(block.call)
     case .filterBlock(let block): analyse(block.filter)
     case .with(let with): for value in with.values { analyse(value) }

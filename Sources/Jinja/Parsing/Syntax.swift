@@ -240,7 +240,7 @@ final class BlockAssignment {
 
 /// A macro, or the body of a call block, which is one without a name.
 final class Macro {
-  let name: String
+  let name: String?
   let parameters: [String]
   /// The defaults of the last parameters.
   let defaults: [Expression]
@@ -255,7 +255,7 @@ final class Macro {
   var place = Reference(hops: 0, slot: 0)
   var isExported = false
 
-  init(name: String, parameters: [String], defaults: [Expression], body: [Statement]) {
+  init(name: String?, parameters: [String], defaults: [Expression], body: [Statement]) {
     self.name = name
     self.parameters = parameters
     self.defaults = defaults

@@ -8,7 +8,7 @@ extension Renderer {
         try enter()
         defer { leave() }
         try spend(1)
-        return try compute(expression, activation)
+        return try checked(compute(expression, activation))
       }
     } catch {
       throw Fault(error.fact, at: error.offset ?? expression.offset)

@@ -32,8 +32,8 @@ extension Renderer {
     case .macro(let macro):
       let value = Value.object(MacroObject(macro, activation))
       activation[macro.place] = value
-      if macro.isExported { exported.set(Text(macro.name), value) }
-      if activation.parent != nil { register(activation) }
+      if macro.isExported, let name = macro.name { exported.set(Text(name), value) }
+      register(activation)
     case .callBlock(let block): try run(block, activation)
     case .filterBlock(let block): return try run(block, activation)
     case .with(let with): return try run(with, activation)
@@ -84,7 +84,7 @@ extension Renderer {
       try execute(block.body, activation)
     }
     if flow != .done { return flow }
-    try write(Printer.text(apply(block.filter, to: made(text), activation), self))
+    try writeText(apply(block.filter, to: made(text), activation), of: "A filter block")
     return .done
   }
 
@@ -97,13 +97,22 @@ extension Renderer {
   }
 
   private func run(_ block: CallBlock, _ activation: Activation) throws(Fault) {
+    register(activation)
     let callee = try evaluate(block.callee, activation)
     var arguments = try evaluate(block.arguments, activation)
     guard !arguments.named.contains(where: { $0.name == "caller" }) else {
       throw .arguments("call", "the argument “caller” is the block itself and cannot be given")
     }
     arguments.named.append(("caller", .object(MacroObject(block.caller, activation))))
-    try write(Printer.text(call(callee, arguments), self))
+    try writeText(call(callee, arguments), of: "A call block")
+  }
+
+  /// Writes what a block gives, which jinja2 does not turn into text by itself.
+  private func writeText(_ value: Value, of block: String) throws(Fault) {
+    guard case .string(let text) = value else {
+      throw .type("\(block) gives a \(value.type), yet only text can stand in its place.")
+    }
+    try write(text)
   }
 
   private func run(_ block: NamedBlock, _ activation: Activation) throws(Fault) {
@@ -115,6 +124,8 @@ extension Renderer {
 
   /// Renders a block in place.
   func run(_ block: NamedBlock, visible: [(name: Text, value: Value?)] = []) throws(Fault) {
+    try enter(Self.callDepth)
+    defer { leave(Self.callDepth) }
     let inner = Activation(block.function, parent: nil)
     enter(block.scope, inner)
     for step in block.scope.steps {
@@ -133,6 +144,7 @@ extension Renderer {
   private func run(_ loop: Loop, _ activation: Activation) throws(Fault) -> Flow {
     let iterable = try evaluate(loop.iterable, activation)
     if loop.isRecursive {
+      register(activation)
       try write(Printer.text(recurse(loop, iterable, depth: 0, outer: activation), self))
       return .done
     }
@@ -143,6 +155,8 @@ extension Renderer {
   func recurse(
     _ loop: Loop, _ iterable: Value, depth: Int, outer: Activation
   ) throws(Fault) -> Value {
+    try enter(Self.callDepth)
+    defer { leave(Self.callDepth) }
     let inner = Activation(loop.function, parent: outer)
     let (text, _) = try capture { () throws(Fault) -> Flow in
       try iterate(loop, iterable, inner, depth: depth, outer: outer)
@@ -160,7 +174,7 @@ extension Renderer {
       elements = filtered(elements, loop, outer)
       known = nil
     }
-    let state = LoopObject(elements, count: known, depth: depth)
+    let state = LoopObject(elements, of: iterable, count: known, depth: depth)
     if loop.isRecursive {
       state.recursion = { [self] (iterable: Value) throws(Fault) -> Value in
         try recurse(loop, iterable, depth: depth + 1, outer: outer)

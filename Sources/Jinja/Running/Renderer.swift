@@ -42,13 +42,18 @@ final class Renderer {
   /// Has `clear` called when the rendering ends.
   func atEnd(_ clear: @escaping () -> Void) { cycles.append(clear) }
 
-  func register(_ activation: Activation) { atEnd { activation.slots = [] } }
+  /// Has a function's variables dropped when the rendering ends, since they may hold what holds the function.
+  func register(_ activation: Activation) {
+    guard !activation.isRegistered else { return }
+    activation.isRegistered = true
+    atEnd { activation.slots = [] }
+  }
 
   // MARK: Limits
 
   /// Counts work done; what takes longer counts more.
   func spend(_ count: Int) throws(Fault) {
-    steps += count
+    steps += min(count, limits.steps + 1)
     guard steps <= limits.steps else {
       throw Fault(
         .limit(
@@ -57,8 +62,12 @@ final class Renderer {
     }
   }
 
-  func enter() throws(Fault) {
-    depth += 1
+  /// What a call of a macro counts for in the depth: about as much of the stack as so many expressions.
+  static let callDepth = 6
+
+  /// Counts what is entered, which must be left again.
+  func enter(_ weight: Int = 1) throws(Fault) {
+    depth += weight
     guard depth <= limits.depth else {
       throw Fault(
         .limit(
@@ -67,7 +76,18 @@ final class Renderer {
     }
   }
 
-  func leave() { depth -= 1 }
+  /// Refuses a value that is nested too deeply.
+  func checked(_ value: Value) throws(Fault) -> Value {
+    guard value.height <= limits.depth / 2 else {
+      throw Fault(
+        .limit(
+          "A value is nested more than \(limits.depth / 2) deep",
+          advice: "Look for a loop that puts a list into itself."))
+    }
+    return value
+  }
+
+  func leave(_ weight: Int = 1) { depth -= weight }
 
   var tooLong: Fault {
     Fault(
@@ -168,6 +188,7 @@ final class Renderer {
 final class Activation {
   var slots: [Value?]
   let parent: Activation?
+  var isRegistered = false
 
   init(_ function: FunctionPlan, parent: Activation?) {
     slots = Array(repeating: nil, count: function.count)

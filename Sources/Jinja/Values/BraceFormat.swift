@@ -168,9 +168,6 @@ struct FormatSpecification {
     switch value {
     case .string(let text): return try specification.format(text, renderer)
     case .bool, .integer:
-      if case .bool = value, specification.letter == nil {
-        return try specification.format(Printer.text(value, renderer), renderer, isNumber: true)
-      }
       return try specification.format(value.integer ?? 0, renderer)
     case .float(let number): return try specification.format(number, renderer)
     default: throw .type("A \(value.type) takes no format.")
@@ -235,9 +232,9 @@ struct FormatSpecification {
   }
 
   private func format(
-    _ text: Text, _ renderer: Renderer, isNumber: Bool = false
+    _ text: Text, _ renderer: Renderer
   ) throws(Fault) -> Text {
-    guard isNumber || letter == nil || letter == UInt8(ascii: "s"), sign == Byte.minus,
+    guard letter == nil || letter == UInt8(ascii: "s"), sign == Byte.minus,
       grouping == nil,
       !isAlternate, alignment != UInt8(ascii: "=")
     else { throw unknown("str") }
@@ -245,7 +242,7 @@ struct FormatSpecification {
     if let precision, precision < text.count { text = text.part(0..<text.starts[precision]) }
     let fill = isZeroed && alignment == nil && self.fill == Text(" ") ? Text("0") : self.fill
     return try pad(
-      text, fill, alignment ?? (isNumber ? UInt8(ascii: ">") : UInt8(ascii: "<")), renderer)
+      text, fill, alignment ?? UInt8(ascii: "<"), renderer)
   }
 
   private func pad(

@@ -4,6 +4,7 @@ import JSON
 final class Mapping {
   private(set) var keys: [Value] = []
   private(set) var values: [Value] = []
+  private(set) var height = 1
   /// The place of each key, only where there are too many to look through one by one.
   private var places: [Key: Int]?
 
@@ -63,6 +64,7 @@ final class Mapping {
 
   /// Sets a key's value while the dictionary is being made.
   func set(_ key: Value, _ value: Value) throws(Fault) {
+    height = max(height, value.height + 1, key.height + 1)
     if let place = try place(key) {
       values[place] = value
       return
@@ -101,6 +103,7 @@ final class Mapping {
     result.keys = keys
     result.values = values
     result.places = places
+    result.height = height
     return result
   }
 }

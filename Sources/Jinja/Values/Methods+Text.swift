@@ -174,8 +174,10 @@ extension Methods {
     "replace": Method(["old", "new", "count"], required: 2) {
       value, bound, renderer throws(Fault) in
       let text = try text(value)
-      var new = try Methods.text(bound[1])
-      if text.isMarkup { new = Escaping.escaped(new) }
+      let new =
+        text.isMarkup
+        ? Escaping.escaped(try Filters.soft(bound[1] ?? .none, renderer))
+        : try Methods.text(bound[1])
       let limit = try integer(bound[2], otherwise: -1)
       return try made(
         text.replacing(Methods.text(bound[0]), with: new, limit: limit, renderer), like: value,

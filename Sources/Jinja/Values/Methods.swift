@@ -61,7 +61,8 @@ enum Methods {
     }
     guard let method else { return nil }
     return .object(
-      FunctionObject { (arguments: Arguments, renderer: Renderer) throws(Fault) -> Value in
+      FunctionObject(height: value.height + 1) {
+        (arguments: Arguments, renderer: Renderer) throws(Fault) -> Value in
         let bound = try arguments.bind(
           word, method.names, required: method.required, positionalOnly: method.positionalOnly)
         return try method.body(value, bound, renderer)

@@ -8,17 +8,20 @@ final class MacroObject: Object {
     self.outer = outer
   }
 
+  private var described: String { macro.name.map { "macro “\($0)”" } ?? "call block" }
+
   var type: String { "Macro" }
   var isCallable: Bool { true }
 
   func representation(_ renderer: Renderer) throws(Fault) -> Text? {
-    Text("<Macro ") + (try Printer.representation(.text(macro.name), renderer)) + Text(">")
+    guard let name = macro.name else { return Text("<Macro anonymous>") }
+    return Text("<Macro ") + (try Printer.representation(.text(name), renderer)) + Text(">")
   }
 
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? {
     switch name.string {
-    case "name": .text(macro.name)
-    case "arguments": .list(macro.parameters.map { .text($0) })
+    case "name": macro.name.map { .text($0) } ?? .none
+    case "arguments": .tuple(macro.parameters.map { .text($0) })
     case "catch_kwargs": .bool(macro.namedSlot != nil)
     case "catch_varargs": .bool(macro.positionalSlot != nil)
     case "caller": .bool(macro.callerSlot != nil)
@@ -28,6 +31,8 @@ final class MacroObject: Object {
   }
 
   func call(_ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value {
+    try renderer.enter(Renderer.callDepth)
+    defer { renderer.leave(Renderer.callDepth) }
     let inner = Activation(macro.function, parent: outer)
     try bind(arguments, inner)
     renderer.enter(macro.scope, inner)
@@ -72,14 +77,14 @@ final class MacroObject: Object {
       for (name, value) in named { rest.set(Text(name), value) }
       inner.slots[slot] = .dictionary(rest)
     } else if let first = named.first {
-      throw .arguments("macro “\(macro.name)”", "has no argument “\(first.name)”")
+      throw .arguments(described, "has no argument “\(first.name)”")
     }
     let surplus = arguments.positional.dropFirst(macro.parameters.count)
     if let slot = macro.positionalSlot {
       inner.slots[slot] = .tuple(Array(surplus))
     } else if !surplus.isEmpty {
       throw .arguments(
-        "macro “\(macro.name)”",
+        described,
         "takes at most \(macro.parameters.count) arguments, and \(arguments.positional.count) are given"
       )
     }
@@ -99,8 +104,10 @@ final class LoopObject: Object {
   private var lastChange: [Value]?
   /// Renders a recursive loop anew.
   var recursion: ((Value) throws(Fault) -> Value)?
+  let height: Int
 
-  init(_ elements: Elements, count: Int?, depth: Int) {
+  init(_ elements: Elements, of source: Value, count: Int?, depth: Int) {
+    height = source.height + 1
     self.elements = elements
     knownCount = count
     self.depth = depth

@@ -35,13 +35,16 @@ final class Namespace: Object {
 final class FunctionObject: Object {
   private let body: (Arguments, Renderer) throws(Fault) -> Value
   let type: String
+  let height: Int
   private let attributes: [String: Value]
 
   init(
-    type: String = "builtin_function_or_method", attributes: [String: Value] = [:],
+    type: String = "builtin_function_or_method", height: Int = 0,
+    attributes: [String: Value] = [:],
     _ body: @escaping (Arguments, Renderer) throws(Fault) -> Value
   ) {
     self.type = type
+    self.height = height
     self.attributes = attributes
     self.body = body
   }
@@ -145,10 +148,13 @@ final class RangeObject: Object {
 final class Generator: Object {
   private let elements: Elements
   let type: String
+  let height: Int
 
-  init(_ elements: Elements, type: String = "generator") {
+  /// - Parameter source: what the elements are made of.
+  init(_ elements: Elements, of source: Value, type: String = "generator") {
     self.elements = elements
     self.type = type
+    height = source.height + 1
   }
 
   func iterator(_ renderer: Renderer) throws(Fault) -> Elements? { elements }
@@ -167,6 +173,7 @@ final class MappingView: Object {
   }
 
   var type: String { "dict_" + kind.rawValue }
+  var height: Int { mapping.height + 1 }
 
   var values: [Value] {
     switch kind {
@@ -204,6 +211,7 @@ final class Cycler: Object {
   init(_ values: [Value]) { self.values = values }
 
   var type: String { "Cycler" }
+  var height: Int { 1 + (values.lazy.map(\.height).max() ?? 0) }
 
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? {
     switch name.string {
@@ -237,6 +245,7 @@ final class Joiner: Object {
   init(_ separator: Value) { self.separator = separator }
 
   var type: String { "Joiner" }
+  var height: Int { separator.height + 1 }
   var isCallable: Bool { true }
 
   func call(_ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value {

@@ -44,6 +44,18 @@ enum Value {
 
   var text: Text? { if case .string(let text) = self { text } else { nil } }
 
+  /// How many values lie in one another.
+  ///
+  /// It is bounded, since what is nested is also taken apart level by level, on the stack.
+  var height: Int {
+    switch self {
+    case .list(let items), .tuple(let items): items.height
+    case .dictionary(let mapping): mapping.height
+    case .object(let object): object.height
+    default: 0
+    }
+  }
+
   /// A whole number; Python's truth values are numbers too.
   var integer: Int? {
     switch self {
@@ -71,10 +83,12 @@ final class Items {
   let values: [Value]
   /// The names of a tuple's elements, such as `grouper` and `list`.
   let names: [String]
+  let height: Int
 
   init(_ values: [Value], names: [String] = []) {
     self.values = values
     self.names = names
+    height = 1 + (values.lazy.map(\.height).max() ?? 0)
   }
 }
 
@@ -96,6 +110,8 @@ protocol Object: AnyObject {
   func representation(_ renderer: Renderer) throws(Fault) -> Text?
   func isTrue(_ renderer: Renderer) throws(Fault) -> Bool
   var isCallable: Bool { get }
+  /// How many values lie in one another in it, as far as it holds them.
+  var height: Int { get }
   /// An attribute, or `nil` where there is none.
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value?
   func call(_ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value
@@ -111,6 +127,7 @@ extension Object {
   func representation(_ renderer: Renderer) throws(Fault) -> Text? { nil }
   func isTrue(_ renderer: Renderer) throws(Fault) -> Bool { true }
   var isCallable: Bool { false }
+  var height: Int { 0 }
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? { nil }
   func call(_ arguments: Arguments, _ renderer: Renderer) throws(Fault) -> Value {
     throw .type("A value of type \(type) cannot be called.")

@@ -101,10 +101,10 @@ extension YAMLValue {
 }
 
 /// A bound on how deep a YAML text can be nested, before a recursive parser sees it.
-private enum YAMLNesting {
+package enum YAMLNesting {
   /// The first line at which more than 256 flow brackets are open, or which begins with more than
   /// 1,024 characters of indentation and block marks; `nil` if there is none.
-  static func lineTooDeep(_ bytes: [UInt8]) -> Int? {
+  package static func lineTooDeep(_ bytes: [UInt8]) -> Int? {
     var line = 1
     var brackets = 0
     var leading = 0

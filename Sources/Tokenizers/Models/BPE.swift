@@ -35,7 +35,13 @@ struct BPE: TokenModel {
   /// Words that are longer are looked through for safe cuts.
   private static let longWord = 48
 
-  init(_ vocabulary: Vocabulary, _ merges: MergeTable, mergeResults: [Int32], _ options: Options) {
+  /// - Parameters:
+  ///   - mergeResults: the ids that merges make.
+  ///   - cutsWords: whether long words may be cut where it is safe.
+  init(
+    _ vocabulary: Vocabulary, _ merges: MergeTable, mergeResults: [Int32], _ options: Options,
+    cutsWords: Bool = true
+  ) {
     self.vocabulary = vocabulary
     self.merges = merges
     self.options = options
@@ -46,8 +52,10 @@ struct BPE: TokenModel {
     symbols = (0..<0x3000).map { code in
       Unicode.Scalar(UInt32(code)).flatMap { vocabulary.id(of: Array(String($0).utf8)) } ?? -1
     }
-    let isPlain = options.continuingPrefix.isEmpty && options.endSuffix.isEmpty
-    cuts = isPlain ? SafeCuts(vocabulary, mergeResults) : SafeCuts()
+    isPlain = options.continuingPrefix.isEmpty && options.endSuffix.isEmpty
+    let used = byteSymbols[..<0xC0] + byteSymbols[0xC2..<0xF5]
+    takesBytes = isPlain && used.allSatisfy { $0 >= 0 }
+    cuts = isPlain && cutsWords ? SafeCuts(vocabulary, mergeResults) : SafeCuts()
   }
 
   /// The token that stands for one byte.
@@ -56,7 +64,11 @@ struct BPE: TokenModel {
     return Array("<0x\(byte < 16 ? "0" : "")\(digits)>".utf8)
   }
 
-  var takesBytes: Bool { options.continuingPrefix.isEmpty && options.endSuffix.isEmpty }
+  /// Only if every byte that UTF-8 can hold has a symbol, so that no byte is unknown.
+  let takesBytes: Bool
+
+  /// Whether a character is looked up as it is, wherever in a word it stands.
+  private let isPlain: Bool
 
   func tokenize(
     _ text: [UInt8], _ word: Range<Int>, into tokens: inout Tokens, _ workspace: inout Workspace
@@ -120,7 +132,7 @@ struct BPE: TokenModel {
       workspace.symbols.reset()
       workspace.symbols.append(id, word.count)
     } else {
-      try addByteSymbols(text, word, &workspace.symbols)
+      addByteSymbols(text, word, &workspace.symbols)
       workspace.symbols.merge(merges)
     }
     workspace.symbols.emit(word.lowerBound, into: &tokens)
@@ -138,21 +150,9 @@ struct BPE: TokenModel {
 
   // MARK: - Symbols
 
-  private func addByteSymbols(
-    _ text: [UInt8], _ word: Range<Int>, _ symbols: inout Symbols
-  ) throws(TokenizerError) {
+  private func addByteSymbols(_ text: [UInt8], _ word: Range<Int>, _ symbols: inout Symbols) {
     symbols.reset()
-    var unknowns = Unknowns()
-    for index in word {
-      let id = byteSymbols[Int(text[index])]
-      if id >= 0 {
-        unknowns.end(&symbols)
-        symbols.append(id, 1)
-      } else {
-        try addUnknown(ByteAlphabet.utf8[Int(text[index])], length: 1, &symbols, &unknowns)
-      }
-    }
-    unknowns.end(&symbols)
+    for index in word { symbols.append(byteSymbols[Int(text[index])], 1) }
   }
 
   private func addSymbols(
@@ -165,7 +165,7 @@ struct BPE: TokenModel {
       let end = min(place + scalarLength(text[place]), word.upperBound)
       var spelled: [UInt8]?
       let id: Int32
-      if takesBytes {
+      if isPlain {
         let code = Int(scalar(text, place))
         id =
           code < self.symbols.count

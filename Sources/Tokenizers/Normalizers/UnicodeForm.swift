@@ -2,15 +2,23 @@ import CUTF8Proc
 
 /// One of Unicode's normalisation forms: NFC, NFD, NFKC or NFKD (UAX #15).
 ///
-/// Each character of the result comes from the character that its first part came from.
+/// Characters of the result come from those of the text one after the other, as the crate has it: of a
+/// character that falls into several all come from it, several that become one come from the first of them, and
+/// marks that change places do not take along where they came from.
 struct UnicodeForm: Normalizer {
   let isCompatible: Bool
   let isComposed: Bool
 
-  /// A code point and the byte of the passage that it comes from.
+  /// A code point of the text and its first byte.
   private struct Part {
     var scalar: Int32
     var place: Int
+  }
+
+  /// A code point of the result, and how many code points of the text it takes the place of.
+  private struct Result {
+    var scalar: Int32
+    var taken: Int
   }
 
   func normalize(_ passage: inout Passage, _ workspace: inout Workspace) {
@@ -114,17 +122,21 @@ struct UnicodeForm: Normalizer {
   // MARK: - A stretch that nothing around it combines with
 
   private func write(_ given: inout [Part], to new: inout Passage.Rewriting) {
-    var parts: [Part] = []
+    var results: [Result] = []
     for part in given {
-      for scalar in decomposition(of: part.scalar) {
-        parts.append(Part(scalar: scalar, place: part.place))
+      for (index, scalar) in decomposition(of: part.scalar).enumerated() {
+        results.append(Result(scalar: scalar, taken: index == 0 ? 1 : 0))
       }
     }
-    order(&parts)
-    if isComposed { compose(&parts) }
-    for part in parts {
-      guard let scalar = Unicode.Scalar(UInt32(bitPattern: part.scalar)) else { continue }
-      new.add(Unicode.UTF8.encode(scalar) ?? .init(), from: part.place)
+    order(&results)
+    if isComposed { compose(&results) }
+    var next = 0
+    for result in results {
+      let source = max(0, result.taken > 0 ? next : next - 1)
+      next += result.taken
+      guard let scalar = Unicode.Scalar(UInt32(bitPattern: result.scalar)) else { continue }
+      let place = given[min(source, given.count - 1)].place
+      new.add(Unicode.UTF8.encode(scalar) ?? .init(), from: place)
     }
   }
 
@@ -133,48 +145,49 @@ struct UnicodeForm: Normalizer {
   }
 
   /// Puts marks into their canonical order; those of one class keep theirs.
-  private func order(_ parts: inout [Part]) {
+  private func order(_ results: inout [Result]) {
     var start = 0
-    while start < parts.count {
-      guard combiningClass(parts[start].scalar) > 0 else {
+    while start < results.count {
+      guard combiningClass(results[start].scalar) > 0 else {
         start += 1
         continue
       }
       var end = start
-      while end < parts.count, combiningClass(parts[end].scalar) > 0 { end += 1 }
+      while end < results.count, combiningClass(results[end].scalar) > 0 { end += 1 }
       // Swift's sort keeps the order of equal elements but does not promise it: by place then.
-      let ordered = parts[start..<end].enumerated().sorted {
+      let ordered = results[start..<end].enumerated().sorted {
         let left = combiningClass($0.element.scalar)
         let right = combiningClass($1.element.scalar)
         return left == right ? $0.offset < $1.offset : left < right
       }
-      parts.replaceSubrange(start..<end, with: ordered.map(\.element))
+      results.replaceSubrange(start..<end, with: ordered.map(\.element))
       start = end
     }
   }
 
   /// Joins each character with the last starter before it, where nothing between them is in the way.
-  private func compose(_ parts: inout [Part]) {
-    var result: [Part] = []
+  private func compose(_ given: inout [Result]) {
+    var results: [Result] = []
     var starter: Int?
     var lastClass = -1
-    for part in parts {
-      let own = combiningClass(part.scalar)
+    for result in given {
+      let own = combiningClass(result.scalar)
       if let place = starter, lastClass < own,
-        let joined = Self.joined(result[place].scalar, part.scalar)
+        let joined = Self.joined(results[place].scalar, result.scalar)
       {
-        result[place].scalar = joined
+        results[place].scalar = joined
+        results[place].taken += result.taken
         continue
       }
       if own == 0 {
-        starter = result.count
+        starter = results.count
         lastClass = -1
       } else {
         lastClass = own
       }
-      result.append(part)
+      results.append(result)
     }
-    parts = result
+    given = results
   }
 
   /// What two characters become together.

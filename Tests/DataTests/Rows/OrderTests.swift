@@ -100,4 +100,20 @@ extension JSON {
       #expect(DataSplit(parsing: text) == nil, "\(text)")
     }
   }
+
+  @Test("made-up tokens are those that the peers make up")
+  func mock() throws {
+    let expected = try fixture("rows/mock.json")
+    let documents = MockData.Documents(vocabulary: 100, end: 7)
+    #expect(Array(documents.lengths[..<40]) == expected["lengths"]?.numbers)
+    #expect(documents.tokens(0).count == documents.lengths[0])
+    #expect(documents.tokens(0).last == 7)
+    let uniform = MockData.uniform(vocabulary: 1000, length: 6, count: 3, seed: 7)
+    #expect(
+      try (0..<3).map { try uniform.sample($0).tokens } == expected["randint"]?.array?.map(\.ids))
+    let sentences = MockData.sentences(count: 4, vocabulary: 50)
+    #expect(
+      try (0..<4).map { try sentences.sample($0).tokens }
+        == expected["sentences"]?.array?.map(\.ids))
+  }
 }

@@ -31,8 +31,8 @@ final class Regex: Sendable {
     }
     var code: Int32 = 0
     var offset = 0
-    // Oniguruma's `^` and `$` always stand at lines.
-    let options = language == .oniguruma ? PCRE2_MULTILINE : 0
+    // Oniguruma's `^` and `$` always stand at lines, Rust's `$` at the very end.
+    let options = language == .oniguruma ? PCRE2_MULTILINE : PCRE2_DOLLAR_ENDONLY
     let pattern = isthmus_pattern_compile(translated, translated.count, options, &code, &offset)
     guard pattern.code != nil else {
       throw .pattern(source, at: place, offset: offset, reason: Self.reason(code))

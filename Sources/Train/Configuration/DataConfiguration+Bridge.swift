@@ -1,0 +1,94 @@
+import Data
+import JSON
+
+/// The sections of Megatron-Bridge's files: `dataset` and `tokenizer`.
+extension DataConfiguration {
+  mutating func readBridge(_ top: ConfigurationSection, _ section: ConfigurationSection) throws {
+    format = FormatOptions(.bridge)
+    if section.has("blend") || section.has("blend_per_split") || section.has("random_seed") {
+      throw section.fault(
+        "blend",
+        "This is a data set of Megatron's .bin and .idx files, whose tokens have no rows to preview."
+      )
+    }
+    guard let length = try section.count("seq_length") ?? section.count("sequence_length"),
+      length > 0
+    else { throw section.fault("seq_length", "It is missing, or 0.") }
+    format.length = length
+    if let split = try Self.split(section, "split") { self.split = split }
+    if let root = try section.string("dataset_root") {
+      files = [root]
+    } else if let name = try section.string("dataset_name") {
+      files = [name]
+    }
+    limit = try section.count("max_train_samples")
+    section.allow(
+      "_target_", "dataset_name", "dataset_subset", "dataset_dict", "process_example_fn",
+      "download_mode", "val_proportion", "split_val_from_train", "delete_raw", "rewrite",
+      "hf_kwargs", "hf_filter_lambda", "hf_filter_lambda_kwargs", "dataloader_type", "num_workers",
+      "data_sharding", "pin_memory", "persistent_workers", "trust_remote_code", "seed",
+      "memmap_workers", "do_validation", "do_test", "skip_getting_attention_mask_from_dataset")
+    if let arguments = try section.section("dataset_kwargs") { try readArguments(arguments) }
+    if let packing = try section.section("packed_sequence_specs") { try readSpecs(packing) }
+    try section.finish()
+    if let tokenizer = try top.section("tokenizer") { try readTokenizerOfBridge(tokenizer) }
+  }
+
+  /// `dataset_kwargs`: what GPTSFTDataset is told.
+  private mutating func readArguments(
+    _ section: ConfigurationSection
+  ) throws(ConfigurationError) {
+    usesTemplate = try section.flag("use_hf_tokenizer_chat_template") ?? false
+    if try section.flag("answer_only_loss") == false { format.trained = .all }
+    format.bridge.promptTemplate = try section.string("prompt_template")
+    format.bridge.label = try section.string("label_key")
+    format.bridge.addsBegin = try section.flag("add_bos") ?? false
+    format.bridge.addsEnd = try section.flag("add_eos") ?? true
+    format.bridge.addsSeparator = try section.flag("add_sep") ?? false
+    if let separator = try section.count("sep_id") {
+      guard let small = Int32(exactly: separator) else {
+        throw section.fault("sep_id", "No vocabulary has a token \(separator).")
+      }
+      format.bridge.separator = small
+    }
+    if let fields = try section.string("truncation_field") {
+      format.bridge.truncationFields = fields.split(separator: ",").map(String.init)
+    }
+    if let method = try section.choice("truncation_method", of: FormatOptions.Truncation.self) {
+      format.bridge.truncation = method
+    }
+    section.allow(
+      "chat", "tool_schemas", "pad_to_max_length", "pad_seq_length_to_mult", "memmap_workers",
+      "hf_dataset", "global_sample_mapping", "get_attention_mask_from_fusion", "index_mapping_dir",
+      "max_num_samples", "min_seq_length", "ceil_to_power_2", "output_original_text",
+      "return_cu_seqlen", "seed", "is_test")
+    for key in ["virtual_tokens", "tokens_to_generate"] {
+      if let number = try section.count(key), number > 0 {
+        throw section.fault(key, "This is not done here; leave it out.")
+      }
+    }
+    try section.finish()
+  }
+
+  private mutating func readSpecs(_ section: ConfigurationSection) throws(ConfigurationError) {
+    if let size = try section.integer("packed_sequence_size"), size > 0 { packedSize = size }
+    section.allow(
+      "_target_", "tokenizer_model_name", "packed_train_data_path", "packed_val_data_path",
+      "packed_metadata_path", "pad_cu_seqlens", "pad_seq_to_mult")
+    try section.finish()
+  }
+
+  private mutating func readTokenizerOfBridge(
+    _ section: ConfigurationSection
+  ) throws(ConfigurationError) {
+    tokenizer = try section.string("tokenizer_model")
+    chatTemplate = try section.string("chat_template")
+    pattern = try section.string("tiktoken_pattern")
+    section.allow(
+      "_target_", "legacy_tokenizer", "metadata_path", "vocab_size", "vocab_file", "merge_file",
+      "vocab_extra_ids", "tokenizer_type", "special_tokens", "tiktoken_num_special_tokens",
+      "tiktoken_special_tokens", "tokenizer_prompt_format", "image_tag_type",
+      "hf_tokenizer_kwargs", "sp_tokenizer_kwargs")
+    try section.finish()
+  }
+}

@@ -1,0 +1,110 @@
+import Data
+import JSON
+import Tensors
+import Tokenizers
+
+/// The data a preview is of: what a configuration says, and what the command line says instead.
+struct PreviewSource {
+  let configuration: DataConfiguration
+  let tokenizer: FolderTokenizer?
+  let dataset: Dataset
+  /// The same without cutting, to tell what was cut; `nil` where nothing is.
+  let whole: Dataset?
+  /// What kind of rows was found; `nil` for made-up data.
+  let kind: RowKind?
+  let rows: Int
+  let notes: [String]
+
+  init(_ configuration: DataConfiguration, limits: ReadingLimits) throws {
+    self.configuration = configuration
+    var notes = configuration.notes
+    if let mock = configuration.mock {
+      dataset = Self.made(mock)
+      whole = nil
+      kind = nil
+      rows = dataset.count
+      tokenizer = try configuration.tokenizer.flatMap { path in
+        Folder.kind(path) == nil ? nil : try FolderTokenizer(path: path)
+      }
+      self.notes = notes
+      return
+    }
+    guard let path = configuration.tokenizer else {
+      throw DataError.wish("No tokenizer is named. Give its folder with --tokenizer.")
+    }
+    let files = try DataFiles(
+      configuration.files, split: configuration.split.name, dataset: configuration.dataset)
+    notes += files.notes
+    let rows = try Rows(
+      files.paths, columns: configuration.columns ?? files.columns, limits: limits)
+    let tokenizer = try FolderTokenizer(path: path, pattern: configuration.pattern)
+    let template = try Self.template(configuration, tokenizer, rows.kind)
+    let options = configuration.format
+    var all = Dataset(
+      rows, try SampleMaker(tokenizer: tokenizer, template: template, options: options))
+    let range = configuration.split.range(of: rows.count)
+    all = all.selecting(range).first(configuration.limit)
+    guard all.count > 0 else { throw DataError.noRows(path: files.paths.joined(separator: ", ")) }
+    dataset = all
+    if options.length != nil {
+      var uncut = options
+      uncut.length = nil
+      whole = Dataset(
+        rows, try SampleMaker(tokenizer: tokenizer, template: template, options: uncut)
+      ).selecting(range).first(configuration.limit)
+    } else {
+      whole = nil
+    }
+    if template == nil, options.style == .automodel, rows.kind == .question {
+      notes.append("the tokenizer has no chat template: prompts are plain text")
+    }
+    self.tokenizer = tokenizer
+    self.rows = rows.count
+    kind = rows.kind
+    self.notes = notes
+  }
+
+  private static func made(_ mock: DataConfiguration.Mock) -> Dataset {
+    switch mock {
+    case .uniform(let vocabulary, let length, let count):
+      MockData.uniform(vocabulary: vocabulary, length: length, count: count, seed: 0)
+    case .sentences(let count, let mean, let deviation, let vocabulary, let longest, let seed):
+      MockData.sentences(
+        count: count, mean: mean, deviation: deviation, vocabulary: vocabulary, longest: longest,
+        seed: UInt32(truncatingIfNeeded: seed))
+    }
+  }
+
+  /// The template that is given, or the tokenizer's own where the rows call for one.
+  private static func template(
+    _ configuration: DataConfiguration, _ tokenizer: FolderTokenizer, _ kind: RowKind
+  ) throws -> ChatTemplate? {
+    let variables = tokenizer.templateVariables
+    if let given = configuration.chatTemplate {
+      let (text, name) = try source(given)
+      return try ChatTemplate(text, name: name, variables: variables)
+    }
+    // Rows with masked roles have a form of their own, unless a template is asked for.
+    if configuration.format.style == .bridge, kind == .maskedConversations,
+      !configuration.usesTemplate
+    {
+      return nil
+    }
+    return try tokenizer.tokenizer.templates.first.map {
+      try ChatTemplate($0.text, name: "the chat template “\($0.name)”", variables: variables)
+    }
+  }
+
+  /// A template's text, which may be given as such, as a file, or as a file of JSON that holds it.
+  private static func source(_ given: String) throws -> (text: String, name: String) {
+    if given.contains("{%") || given.contains("{{") { return (given, "the chat template") }
+    let bytes = try InputFile(given).readAll()
+    if let object = try? JSON(parsing: bytes).object, let text = object["chat_template"]?.string {
+      return (text, given)
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw DataError.invalidUTF8(Place(file: given, line: 1))
+    }
+    return (text, given)
+  }
+}
