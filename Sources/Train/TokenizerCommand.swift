@@ -16,7 +16,9 @@ struct TokenizerCommand: ParsableCommand {
         echo '[1,15043]' | train tokenizer decode --tokenizer ./llama/tokenizer.model
         train tokenizer render --tokenizer ./llama < chats.jsonl
       """,
-    subcommands: [EncodeCommand.self, DecodeCommand.self, RenderCommand.self, RenderEachCommand.self])
+    subcommands: [
+      EncodeCommand.self, DecodeCommand.self, RenderCommand.self, RenderEachCommand.self,
+    ])
 
   /// Which tokenizer.
   struct Source: ParsableArguments {
