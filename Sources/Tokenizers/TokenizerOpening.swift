@@ -30,7 +30,23 @@ struct TokenizerOpening {
     _ path: String, _ pattern: String?, _ configuration: TokenizerConfiguration
   ) throws(TokenizerError) {
     let bytes: [UInt8]
-    do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
+    let file: InputFile
+    do throws(FileError) { file = try InputFile(path) } catch { throw .file(error) }
+    guard file.size <= Self.largestFile else {
+      throw .content(
+        file: path, .tooLarge(what: "its size in bytes", found: file.size, limit: Self.largestFile))
+    }
+    do throws(FileError) { bytes = try file.readAll() } catch { throw .file(error) }
+    try self.init(bytes, path, pattern, configuration)
+  }
+
+  /// No tokenizer's file is larger, by far.
+  private static let largestFile = 1 << 30
+
+  /// - Parameter path: where the bytes come from, for errors.
+  init(
+    _ bytes: [UInt8], _ path: String, _ pattern: String?, _ configuration: TokenizerConfiguration
+  ) throws(TokenizerError) {
     switch TokenizerKind(bytes) {
     case .json: try self.init(json: bytes, path, configuration, appliesEnds: false)
     case .tekken: try self.init(tekken: bytes, path, configuration)

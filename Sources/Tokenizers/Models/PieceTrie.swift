@@ -64,6 +64,8 @@ struct PieceTrie: Sendable {
     var nodes = [Node](repeating: Node(), count: 512)
     /// No node before this one is free.
     var firstFree = 1
+    /// No node behind this one is taken.
+    var top = 0
 
     /// A node whose children are still to be made: the keys that go through it, and how long it is.
     struct Task {
@@ -126,19 +128,25 @@ struct PieceTrie: Sendable {
         firstFree += 1
         reserve(firstFree)
       }
-      var candidate = firstFree
+      // The base itself is at least 1.
+      let first = Int(labels[0])
+      var candidate = max(firstFree, first + 1)
       for _ in 0..<Self.mostTries {
-        let base = candidate - Int(labels[0])
-        if base > 0 {
-          reserve(base + 255)
-          if labels.allSatisfy({ nodes[base + Int($0)].parent == -1 }) { return base }
+        reserve(candidate + 256)
+        while nodes[candidate].parent != -1 {
+          candidate += 1
+          reserve(candidate + 256)
+        }
+        let base = candidate - first
+        if labels.allSatisfy({ nodes[base + Int($0)].parent == -1 }) {
+          top = max(top, base + Int(labels[labels.count - 1]))
+          return base
         }
         candidate += 1
-        while candidate < nodes.count, nodes[candidate].parent != -1 { candidate += 1 }
-        reserve(candidate)
       }
-      let base = nodes.count
+      let base = max(1, top + 1 - first)
       reserve(base + 255)
+      top = base + Int(labels[labels.count - 1])
       return base
     }
 
