@@ -50,6 +50,7 @@ public struct TextStream {
     // Only what ended in the middle of a character before can have changed.
     let shared = zip(before.utf8, all.utf8).prefix { $0 == $1 }.count
     let isCut = before.unicodeScalars.last == "\u{FFFD}" && shared < before.utf8.count
-    return String(decoding: Array(all.utf8.dropFirst(isCut ? shared : before.utf8.count)), as: UTF8.self)
+    return String(
+      decoding: Array(all.utf8.dropFirst(isCut ? shared : before.utf8.count)), as: UTF8.self)
   }
 }
