@@ -13,13 +13,14 @@ struct FuzzArea {
 
   /// One entry for each: `scripts/check-fuzz` gives them their corpus.
   static let all: [FuzzArea] = [
+    datasets, configurations,
     FuzzArea(name: "templates") { bytes in
       var limits = Limits()
       limits.steps = 200_000
       limits.bytes = 1 << 20
       let source = String(decoding: bytes, as: UTF8.self)
       _ = try Template(source).render(chat, limits: limits)
-    }
+    },
   ]
 
   /// A conversation with a bit of everything that templates look for.

@@ -16,7 +16,10 @@ struct TokenizerCommand: ParsableCommand {
         echo '[1,15043]' | train tokenizer decode --tokenizer ./llama/tokenizer.model
         train tokenizer render --tokenizer ./llama < chats.jsonl
       """,
-    subcommands: [EncodeCommand.self, DecodeCommand.self, RenderCommand.self, RenderEachCommand.self])
+    subcommands: [
+      EncodeCommand.self, DecodeCommand.self, RenderCommand.self, RenderEachCommand.self,
+      MeasureTokenizerCommand.self,
+    ])
 
   /// Which tokenizer.
   struct Source: ParsableArguments {
@@ -57,15 +60,38 @@ struct TokenizerCommand: ParsableCommand {
       help: "Add the tokens that the tokenizer puts around a text.")
     var addsSpecialTokens = false
 
+    /// For `scripts/check-tokenizers`.
+    @Flag(
+      help: ArgumentHelp(
+        "Print each token's id and the bytes it stands for, and errors as objects.",
+        visibility: .hidden))
+    var ranges = false
+
     func run() throws {
       let tokenizer = try source.tokenizer()
       try Lines.each { line, output throws in
+        if ranges { return output.write(try withRanges(line, tokenizer).serializedBytes()) }
         guard case .string(let text) = try line.json() else {
           throw LineError(
             line: line.number, column: nil,
             reason: "a JSON string is expected, such as \"Hello world\"")
         }
         output.write(try tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens))
+      }
+    }
+
+    private func withRanges(_ line: LineReader.Line, _ tokenizer: Tokenizer) throws -> JSON {
+      do throws(TokenizerError) {
+        let text = try? line.json().string
+        let encoding = try tokenizer.encoding(text ?? "", addsSpecialTokens: addsSpecialTokens)
+        return .array(
+          zip(encoding.ids, encoding.ranges).map { id, range in
+            .array([
+              .integer(Int(id)), .integer(range.lowerBound), .integer(range.upperBound),
+            ])
+          })
+      } catch {
+        return .object(["error": .string(error.description)])
       }
     }
   }

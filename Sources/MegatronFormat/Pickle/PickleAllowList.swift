@@ -12,6 +12,7 @@ enum PickleAllowList {
     case .state:
       contains(tensors, module, name) || contains(state, module, name)
         || isEnumeration(module, name)
+    case .arrays: contains(numPy, module, name)
     case .inert: true
     }
   }
@@ -85,6 +86,14 @@ enum PickleAllowList {
   ]
 
   private static let arrays: Set<String> = ["_reconstruct", "scalar"]
+
+  private static let numPy: Names = [
+    "numpy": ["ndarray", "dtype"],
+    "numpy.core.multiarray": arrays,
+    "numpy._core.multiarray": arrays,
+    // Protocol 2 has no bytes.
+    "_codecs": ["encode"],
+  ]
 
   private static let state: Names = [
     "argparse": ["Namespace"],

@@ -29,6 +29,8 @@ public struct Unpickler: ~Copyable {
     case metadata
     /// Those of training arguments, random number states and counters.
     case state
+    /// Those of NumPy's arrays, and nothing else.
+    case arrays
     /// All: what is unknown becomes an inert record.
     case inert
   }

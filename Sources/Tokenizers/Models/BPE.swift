@@ -35,7 +35,13 @@ struct BPE: TokenModel {
   /// Words that are longer are looked through for safe cuts.
   private static let longWord = 48
 
-  init(_ vocabulary: Vocabulary, _ merges: MergeTable, mergeResults: [Int32], _ options: Options) {
+  /// - Parameters:
+  ///   - mergeResults: the ids that merges make.
+  ///   - cutsWords: whether long words may be cut where it is safe.
+  init(
+    _ vocabulary: Vocabulary, _ merges: MergeTable, mergeResults: [Int32], _ options: Options,
+    cutsWords: Bool = true
+  ) {
     self.vocabulary = vocabulary
     self.merges = merges
     self.options = options
@@ -49,7 +55,7 @@ struct BPE: TokenModel {
     isPlain = options.continuingPrefix.isEmpty && options.endSuffix.isEmpty
     let used = byteSymbols[..<0xC0] + byteSymbols[0xC2..<0xF5]
     takesBytes = isPlain && used.allSatisfy { $0 >= 0 }
-    cuts = isPlain ? SafeCuts(vocabulary, mergeResults) : SafeCuts()
+    cuts = isPlain && cutsWords ? SafeCuts(vocabulary, mergeResults) : SafeCuts()
   }
 
   /// The token that stands for one byte.

@@ -110,4 +110,43 @@ import Testing
     }
     #expect(seen == 160)
   }
+
+  @Test("published templates are masked as Automodel masks them")
+  func templates() throws {
+    let recorded = try fixture("rows/templates.json")
+    var tokenizers: [String: FolderTokenizer] = [:]
+    var learnt = 0
+    for item in try #require(recorded["cases"]?.array).compactMap(\.object) {
+      let name = try #require(item["tokenizer"]?.string)
+      let tokenizer =
+        try tokenizers[name]
+        ?? FolderTokenizer(path: Support.data("tokenizers/\(name)").path)
+      tokenizers[name] = tokenizer
+      let file = try #require(item["template"]?.string)
+      let source = try String(contentsOf: Support.data("chat/\(file)"), encoding: .utf8)
+      let chat = try #require(item["chat"]?.string)
+      let messages = try #require(recorded["chats"]?.object?[chat]?.array)
+      var options = FormatOptions(.automodel)
+      options.automodel.masksReasoning = item["reasoning"]?.bool == true
+      let maker = try SampleMaker(
+        tokenizer: tokenizer,
+        template: ChatTemplate(source, variables: tokenizer.templateVariables), options: options)
+      let made = Result {
+        try maker.sample(
+          .conversation(Conversation(messages: messages.compactMap(\.object))),
+          row: { JSONObject() })
+      }
+      let place = "\(file) \(name) \(chat)"
+      guard let count = item["count"]?.integer else {
+        #expect(throws: (any Error).self, "\(place)") { try made.get() }
+        continue
+      }
+      let row = try made.get().automodelRow(length: nil, filler: 0, last: 0)
+      var mask = [Bool](repeating: false, count: count)
+      for run in item["runs"]?.array ?? [] { mask.set(run.numbers[0]..<run.numbers[1]) }
+      #expect(row.mask == mask, "\(place)")
+      learnt += 1
+    }
+    #expect(learnt > 50)
+  }
 }
