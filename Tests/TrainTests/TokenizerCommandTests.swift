@@ -29,7 +29,7 @@ private let model = Support.fixtures.appending(path: "sentences/bpe.model").path
   @Test(arguments: [
     ("encode", "\"the\"\n3\n\"a\"\n", "line 2: a JSON string"),
     ("encode", "\"the\"\n\"a\\ud800\"\n", "line 2, column 3:"),
-    ("encode", "\"the\"\n\"日本\\q\"\n", "line 2, column 4:"),
+    ("encode", "\"the\"\n\"日本\\q\"\n", "line 2, column 5:"),
     ("encode", "\"the\"\n\"a\n", "line 2, column 3:"),
     ("decode", "[3]\n[-1]\n", "line 2: a JSON array"),
     ("decode", "[3]\n[1.5]\n", "line 2: a JSON array"),

@@ -7,6 +7,7 @@ import Testing
 /// Folders that models ship, made of our own small files.
 @Suite struct FolderTests {
   /// Calls `body` with a folder that holds copies of small files and texts.
+  @discardableResult
   private func withFolder<Result>(
     _ files: [String: String] = [:], copies: [String: String] = [:], _ body: (URL) throws -> Result
   ) throws -> Result {
@@ -228,10 +229,11 @@ import Testing
         parts.append(part)
       }
       parts.append(try stream.finish())
-      let before = try tokenizer.decode(prompt)
-      let whole = try tokenizer.decode(prompt + ids)
+      // What is unknown is special, and special tokens are left out.
+      let before = try tokenizer.decode(prompt, skipsSpecialTokens: true)
+      let whole = try tokenizer.decode(prompt + ids, skipsSpecialTokens: true)
       #expect(Array((before + parts.joined()).utf8) == Array(whole.utf8), "\(parts)")
-      #expect(parts.count { !$0.isEmpty } > 1 || ids.count < 4)
+      #expect(parts.dropLast().contains { !$0.isEmpty } || ids.count < 4)
     }
   }
 
