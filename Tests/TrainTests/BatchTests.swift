@@ -25,6 +25,23 @@ import Weights
     #expect(batch.trained == samples.reduce(0) { $0 + $1.trainedCount })
   }
 
+  @Test("packs become sequences with the bounds that Megatron-Bridge gives its attention")
+  func packs() throws {
+    let path = Support.fixtures.appending(path: "indexed/packed.npy").path
+    for pack in try PackedFile.read(path) {
+      let batch = Batch(pack.samples)
+      var options = PackedBatch.Options(length: 64, end: 2)
+      options.multiple = 1
+      let expected = try PackedBatch([pack], options)
+      #expect(batch.tokens == expected.inputs[0])
+      #expect(batch.starts.map(Int32.init) == expected.bounds[0].dropLast())
+      // Bridge leaves out inputs that end a text as well; what counts else is the same.
+      for (index, label) in batch.labels.enumerated() where expected.inputs[0][index] != 2 {
+        #expect(label == (expected.counted[0][index] ? expected.labels[0][index] : -1))
+      }
+    }
+  }
+
   @Test("a batch has the loss of its samples apart")
   func loss() throws {
     let model = try Model(

@@ -7,7 +7,7 @@ extension IndexNumbers {
   /// - Parameters:
   ///   - types: the types it may have, as NumPy codes them.
   ///   - columns: numbers in a row; 1 for an array of one dimension.
-  init(file path: String, types: [String], columns: Int = 1) throws(IndexedError) {
+  package init(file path: String, types: [String], columns: Int = 1) throws(IndexedError) {
     let file = try IndexedError.files { () throws(FileError) in try InputFile(path) }
     let header = try NumPyHeader(file)
     func malformed(_ problem: String) -> IndexedError {

@@ -98,7 +98,7 @@ public struct SampleIndices: Sendable {
     guard !isTooLarge, wanted >= 0, product < 1 << 61, tokens < 1 << 61 else {
       throw .tooManySamples(prefix: request.prefix, samples: wanted, length: request.length)
     }
-    guard tokens > 0 || product + extra == 0 else {
+    guard tokens > 0 || wanted == 0 else {
       throw .noTokens(prefix: request.prefix, split: request.split)
     }
     let count = max(1, (product + extra + max(1, tokens) - 1) / max(1, tokens))

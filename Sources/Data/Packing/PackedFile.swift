@@ -70,6 +70,12 @@ public enum PackedFile {
 
   /// Writes packs so that `numpy.load(…, allow_pickle=True)`, NeMo and Megatron-Bridge read them.
   public static func write(_ packs: [PackedSequence], to path: String) throws(PackingError) {
+    // NumPy 2 still knows its module by the old name, which NumPy 1 knows alone.
+    try publish(bytes(packs, module: "numpy.core.multiarray"), as: path)
+  }
+
+  /// The file, with the name that some NumPy has for the module of its arrays.
+  static func bytes(_ packs: [PackedSequence], module: String) -> [UInt8] {
     let items = packs.map { pack in
       PickleValue.dictionary(
         PickleDictionary([
@@ -83,9 +89,8 @@ public enum PackedFile {
       state: .tuple([
         .integer(3), .string("|"), .none, .none, .none, .integer(-1), .integer(-1), .integer(63),
       ]))
-    // NumPy 2 still knows its module by the old name, which NumPy 1 knows alone.
     let array = PickleObject(
-      module: "numpy.core.multiarray", name: "_reconstruct",
+      module: module, name: "_reconstruct",
       arguments: [
         .global(module: "numpy", name: "ndarray"), .tuple([.integer(0)]),
         .bytes(Array("b".utf8)),
@@ -95,7 +100,7 @@ public enum PackedFile {
         .list(PickleList(items)),
       ]))
     let header = NumPyHeader(type: "|O", shape: [packs.count])
-    try publish(header.bytes + Pickler.dump(.object(array), protocol: 4), as: path)
+    return header.bytes + Pickler.dump(.object(array), protocol: 4)
   }
 
   /// Adds what is known of packs to a metadata file, which holds one entry for each set of packs.

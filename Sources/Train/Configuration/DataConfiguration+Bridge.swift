@@ -5,6 +5,7 @@ import JSON
 extension DataConfiguration {
   mutating func readBridge(_ top: ConfigurationSection, _ section: ConfigurationSection) throws {
     format = FormatOptions(.bridge)
+    packing = .firstFitShuffle
     if section.has("blend") || section.has("blend_per_split") || section.has("random_seed") {
       throw section.fault(
         "blend",

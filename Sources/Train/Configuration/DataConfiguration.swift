@@ -20,6 +20,7 @@ struct DataConfiguration {
   var limit: Int?
   /// The tokens of a pack; `nil` for no packing.
   var packedSize: Int?
+  var packing = PackingMethod.sequential
   /// Whether samples longer than a pack are left out instead of refused.
   var dropsLong = false
   /// Made-up data in place of files.

@@ -93,6 +93,12 @@ struct PreviewCommand: ParsableCommand, ReportsJSON {
       name: .customLong("packed-size"),
       help: ArgumentHelp("Tell how samples fit into packs of so many tokens.", valueName: "n"))
     var packedSize: Int?
+
+    @Option(
+      help:
+        "How packs are filled. (default: sequential, as Automodel does; first_fit_shuffle in the style bridge)"
+    )
+    var packing: PackingMethod?
   }
 
   struct Showing: ParsableArguments {
@@ -169,6 +175,8 @@ struct PreviewCommand: ParsableCommand, ReportsJSON {
       format.promptTemplate ?? settled.format.bridge.promptTemplate
     if format.masksReasoning { settled.format.automodel.masksReasoning = true }
     settled.packedSize = format.packedSize ?? settled.packedSize
+    if format.style == .bridge { settled.packing = .firstFitShuffle }
+    settled.packing = format.packing ?? settled.packing
     if let limit = showing.limit { settled.limit = min(limit, settled.limit ?? limit) }
     return settled
   }
@@ -176,3 +184,4 @@ struct PreviewCommand: ParsableCommand, ReportsJSON {
 
 extension FormatStyle: ExpressibleByArgument {}
 extension TrainedPart: ExpressibleByArgument {}
+extension PackingMethod: ExpressibleByArgument {}

@@ -19,7 +19,9 @@ struct PreviewReport {
     samples = try (0..<min(shown, source.dataset.count)).map { try source.dataset.sample($0) }
     let counts = try Self.counts(source, check)
     self.counts = counts
-    packing = source.configuration.packedSize.map { PackingFigures(counts.lengths, size: $0) }
+    packing = try source.configuration.packedSize.map { size in
+      try PackingFigures(counts.lengths, size: size, source.configuration.packing)
+    }
   }
 
   // MARK: Counting
@@ -186,61 +188,5 @@ struct PreviewReport {
         })
     }
     return object
-  }
-}
-
-/// How samples fit into packs.
-struct PackingFigures {
-  let size: Int
-  let packs: Int
-  let tokens: Int
-  /// Samples that fit into no pack.
-  let tooLong: Int
-
-  /// Each sample is one token shorter in a pack, its last being only predicted.
-  init(_ lengths: [Int], size: Int) {
-    self.size = size
-    let lengths = lengths.map { $0 - 1 }
-    tooLong = lengths.count { $0 > size }
-    tokens = lengths.reduce(0) { $0 + ($1 <= size ? $1 : 0) }
-    packs = Self.firstFitDecreasing(lengths.filter { $0 <= size && $0 > 0 }, size)
-  }
-
-  private static func firstFitDecreasing(_ lengths: [Int], _ size: Int) -> Int {
-    // Packs by the room they have left.
-    var rooms = [Int](repeating: 0, count: size + 1)
-    for length in lengths.sorted(by: >) {
-      if let room = (length...size).first(where: { rooms[$0] > 0 }) {
-        rooms[room] -= 1
-        rooms[room - length] += 1
-      } else {
-        rooms[size - length] += 1
-      }
-    }
-    return rooms.reduce(0, +)
-  }
-
-  private var efficiency: Double {
-    packs == 0 ? 0 : Double(tokens) / (Double(packs) * Double(size))
-  }
-
-  var facts: [(String, String)] {
-    var rows = [
-      (
-        "packs",
-        "\(Format.count(packs)) of \(Format.count(size)) tokens, \(Format.fixed(100 * efficiency, 1)) % full"
-      )
-    ]
-    if tooLong > 0 {
-      rows.append(("too long", "\(Format.count(tooLong, "sample")) for a pack"))
-    }
-    return rows
-  }
-
-  var object: JSONObject {
-    [
-      "size": .integer(size), "packs": .integer(packs), "tokens": .integer(tokens),
-      "efficiency": .number(efficiency), "tooLong": .integer(tooLong),
-    ]
   }
 }

@@ -90,8 +90,11 @@ struct PreviewSource {
     {
       return nil
     }
-    return try tokenizer.tokenizer.templates.first.map {
-      try ChatTemplate($0.text, name: "the chat template “\($0.name)”", variables: variables)
+    let templates = tokenizer.tokenizer.templates
+    return try templates.first.map {
+      try ChatTemplate(
+        $0.text, name: "the chat template “\($0.name)”", variables: variables,
+        tools: templates.first { $0.name == "tool_use" }?.text)
     }
   }
 

@@ -83,6 +83,8 @@ private func packs(_ value: JSON?) -> [PackedSequence] {
     Sample(tokens: samples[index].tokens, trained: [false] + samples[index].trained.dropFirst())
   }
   #expect(back == given)
+  let bytes = try [UInt8](Data(contentsOf: folder.appending(path: "packed.npy")))
+  #expect(PackedFile.bytes(read, module: "numpy._core.multiarray") == bytes)
   try Support.withTemporaryFolder { place in
     let path = place.appending(path: "p.npy").path
     try PackedFile.write(read, to: path)
