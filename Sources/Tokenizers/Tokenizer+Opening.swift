@@ -19,4 +19,13 @@ extension Tokenizer {
     }
     self.init(opening.pipeline, special: opening.special, templates: opening.templates)
   }
+
+  /// Reads a tokenizer out of a file's bytes, of the kind that they show.
+  ///
+  /// - Parameter name: what errors call the file.
+  public convenience init(
+    bytes: [UInt8], name: String, pattern: String? = nil
+  ) throws(TokenizerError) {
+    self.init(try TokenizerOpening(bytes, name, pattern, .empty).pipeline)
+  }
 }

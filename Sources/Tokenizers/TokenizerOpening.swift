@@ -65,7 +65,7 @@ struct TokenizerOpening {
     do throws(TokenizerFault) {
       pipeline = try Pipeline(tokenizerJSON: bytes)
     } catch { throw .content(file: path, error) }
-    try add(configuration, replacesFlags: true)
+    try add(configuration)
     if appliesEnds { addEnds(configuration) }
   }
 
@@ -83,7 +83,7 @@ struct TokenizerOpening {
       special.pad = Self.token(file.padPiece, file.control(file.padPiece))
       special.unk = Self.token(file.unknownPiece, model.unknown)
     } catch { throw .content(file: path, error) }
-    try add(configuration, replacesFlags: false)
+    try add(configuration)
     addEnds(configuration)
   }
 
@@ -100,7 +100,7 @@ struct TokenizerOpening {
       let tokens = try TiktokenFile(bytes).tokens
       pipeline = try RankedTokens.pipeline(tokens, pattern: pattern)
     } catch { throw .content(file: path, error) }
-    try add(configuration, replacesFlags: false)
+    try add(configuration)
     addEnds(configuration)
   }
 
@@ -128,18 +128,15 @@ struct TokenizerOpening {
       }
       pipeline.added = try AddedTokens(tokens) { (content) in content }
     }
-    try add(configuration, replacesFlags: false)
+    try add(configuration)
     addEnds(configuration)
   }
 
   // MARK: Configuration
 
-  /// Adds the tokens that the configuration tells of, and remembers those with a role.
-  ///
-  /// - Parameter replacesFlags: whether a token that is there already gets the flags told here.
-  private mutating func add(
-    _ configuration: TokenizerConfiguration, replacesFlags: Bool
-  ) throws(TokenizerError) {
+  /// Adds the tokens that the configuration tells of, and remembers those with a role; a token that is there
+  /// already gets the flags told here.
+  private mutating func add(_ configuration: TokenizerConfiguration) throws(TokenizerError) {
     var tokens = pipeline.added.tokens
     var hasChanged = false
     func place(_ token: AddedToken) {

@@ -8,16 +8,22 @@ import Kernels
 import Tensors
 import Weights
 
-/// `train generate`: continues a sequence of tokens.
+/// `train generate`: continues a text, or a sequence of tokens.
 struct GenerateCommand: ParsableCommand, ReportsJSON {
   static let configuration = CommandConfiguration(
     commandName: "generate",
-    abstract: "Continues a sequence of tokens, given and printed as their ids.",
+    abstract: "Continues a text, or tokens given as their ids.",
     discussion: """
+      With --prompt the text goes through the model's own tokenizer, which adds the tokens that it puts \
+      around a text, and the continuation is printed as it comes. With --chat the text is what a user says, \
+      written by the model's chat template.
+
       Without --temperature, --top-k and --top-p the most likely token is taken each time; with any of \
       them tokens are drawn, the same ones for the same --seed. It ends with one of the model's end tokens.
 
       EXAMPLES
+        train generate --model ./llama --prompt "Once upon a time"
+        train generate --model ./llama-instruct --chat --prompt "Name three rivers." --temperature 0.7
         train generate --model ./llama --tokens 1,403,407
         train generate --model ./run --tokens 1 --max-new-tokens 256 --temperature 0.8 --top-p 0.95
       """)
@@ -26,7 +32,15 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     @Option(
       help: ArgumentHelp(
         "The tokens to continue: ids, with commas or spaces between them.", valueName: "ids"))
-    var tokens: String
+    var tokens: String?
+
+    @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
+    var prompt: String?
+
+    @Flag(
+      name: .customLong("chat"),
+      help: "Answer the prompt as one message of a user, by the model's chat template.")
+    var isChat = false
 
     @Option(
       name: .customLong("max-new-tokens"),
@@ -43,10 +57,18 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
 
     func validate() throws {
       guard count > 0 else { throw ValidationError("--max-new-tokens must be at least 1.") }
-      _ = try ids()
+      switch (tokens, prompt) {
+      case (nil, nil): throw ValidationError("Give what to continue with --prompt or --tokens.")
+      case (_?, _?): throw ValidationError("--prompt and --tokens are two ways to say one thing.")
+      case (let tokens?, nil): _ = try Self.ids(tokens)
+      case (nil, _?): break
+      }
+      if isChat, prompt == nil {
+        throw ValidationError("--chat answers a --prompt; there is none.")
+      }
     }
 
-    func ids() throws -> [Int32] {
+    static func ids(_ tokens: String) throws -> [Int32] {
       let words = tokens.split { ", []\n\t".contains($0) }
       guard !words.isEmpty else { throw ValidationError("--tokens must name at least one id.") }
       return try words.map { word in
@@ -112,7 +134,8 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
     let weights = try model.weights()
     let own: ComputeType = weights.model.configuredType == .float32 ? .float32 : .bfloat16
     let numbers = (dtype ?? own).numbers
-    let ids = try text.ids()
+    let given = try Prompt(text, weights)
+    let ids = given.ids
     try weights.blueprint.check(Batch([ids]))
     let limit = min(text.count, weights.blueprint.room(behind: ids.count))
     guard limit > 0 else {
@@ -130,29 +153,37 @@ struct GenerateCommand: ParsableCommand, ReportsJSON {
       var generator = try Generator(model, ids, drawing.sampling(), isCached: !text.skipsCache)
       let stops = text.ignoresEnd ? [] : Set(weights.model.endTokens.map { Int32(clamping: $0) })
       for note in Report.notes(notes) where !wantsJSON { Report.error(note, label: "") }
+      var output = Output(given, isShown: !wantsJSON)
       _ = try generator.run(limit: limit, stops: stops) { token in
         try running.check()
-        // Tokens are shown as they come.
-        if !wantsJSON { Report.write("\(token) ", to: STDOUT_FILENO) }
+        try output.append(token)
         return true
       }
-      report(generator.tokens, ids.count, weights, notes)
+      try output.finish()
+      report(generator.tokens, given, output.text, weights, notes)
     }
   }
 
-  private func report(_ tokens: [Int32], _ given: Int, _ weights: ModelWeights, _ notes: [String]) {
-    let added = tokens.dropFirst(given)
+  private func report(
+    _ tokens: [Int32], _ given: Prompt, _ text: String, _ weights: ModelWeights, _ notes: [String]
+  ) {
+    let added = tokens.dropFirst(given.ids.count)
     guard running.json else {
       Report.print("")
       return
     }
-    Report.print(
-      JSONObject([
-        "status": .string("done"), "command": .string("generate"),
-        "architecture": .string(weights.model.architecture), "model": .string(weights.place),
-        "tokens": .array(tokens.map { .integer(Int($0)) }),
-        "new": .array(added.map { .integer(Int($0)) }), "notes": notes.json,
-      ]))
+    var object = JSONObject([
+      "status": .string("done"), "command": .string("generate"),
+      "architecture": .string(weights.model.architecture), "model": .string(weights.place),
+    ])
+    if let prompt = given.text {
+      object["prompt"] = .string(prompt)
+      object["text"] = .string(text)
+    }
+    object["tokens"] = .array(tokens.map { .integer(Int($0)) })
+    object["new"] = .array(added.map { .integer(Int($0)) })
+    object["notes"] = notes.json
+    Report.print(object)
   }
 
   private func plan(_ weights: ModelWeights, _ numbers: Numbers, given: Int, limit: Int) {

@@ -11,7 +11,8 @@ import Console
     discussion: """
       EXAMPLES
         train capture --model ./llama --inputs batch.safetensors --output out.h5
-        train generate --model ./llama --tokens 1,403,407 --max-new-tokens 32
+        train generate --model ./llama --prompt "Once upon a time"
+        train tokenizer encode --tokenizer ./llama < texts.jsonl
         train preview --data chats.jsonl --tokenizer ./llama
 
       A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \

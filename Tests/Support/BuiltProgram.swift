@@ -33,6 +33,9 @@ public struct BuiltProgram: Sendable {
       ? beside : Support.root.appending(path: ".build/debug/\(name)").path
   }
 
+  /// A program that lies anywhere.
+  public init(path: String) { self.path = path }
+
   /// Runs the program to its end.
   public func run(
     _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil

@@ -17,8 +17,7 @@ struct ChatFormat {
     do throws(RowFault) { messages = try Self.normalised(conversation.messages) } catch {
       throw .row(error)
     }
-    var rendered = try RenderedChat(
-      messages, conversation.tools, template: template, tokenizer: tokenizer)
+    var rendered = try rendered(messages, conversation.tools)
     var mask = try firstMask(&rendered)
     if let count = conversation.promptCount {
       let border = try rendered.length(of: count)
@@ -37,6 +36,36 @@ struct ChatFormat {
     }
     if options.trained == .last { mask.keepLastRun() }
     return Sample(tokens: tokens, trained: mask)
+  }
+
+  /// The conversation rendered; where the template knows no system message, with that put before the user's first.
+  private func rendered(
+    _ messages: [JSONObject], _ tools: JSON?
+  ) throws(RowFaultOrData) -> RenderedChat {
+    do throws(RowFaultOrData) {
+      return try RenderedChat(messages, tools, template: template, tokenizer: tokenizer)
+    } catch {
+      guard case .data(.template(let cause)) = error,
+        "\(cause)".contains("System role not supported"),
+        let folded = Self.withoutSystem(messages)
+      else { throw error }
+      return try RenderedChat(folded, tools, template: template, tokenizer: tokenizer)
+    }
+  }
+
+  /// The messages with the one of the system put before the first of the user; `nil` unless there is one.
+  static func withoutSystem(_ messages: [JSONObject]) -> [JSONObject]? {
+    func has(_ role: String) -> (JSONObject) -> Bool { { $0["role"]?.string == role } }
+    guard messages.count(where: has("system")) == 1,
+      let said = messages.first(where: has("system"))?["content"]?.string
+    else { return nil }
+    var others = messages.filter { !has("system")($0) }
+    if let user = others.firstIndex(where: has("user")) {
+      others[user]["content"] = .string("\(said)\n\(others[user]["content"]?.string ?? "")")
+    } else {
+      others.insert(["role": .string("user"), "content": .string(said)], at: 0)
+    }
+    return others
   }
 
   private func firstMask(_ rendered: inout RenderedChat) throws(RowFaultOrData) -> [Bool] {

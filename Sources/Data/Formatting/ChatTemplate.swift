@@ -7,6 +7,8 @@ public struct ChatTemplate: Sendable {
   public let source: String
   private let variables: JSONObject
   private let renderer: @Sendable (JSONObject) throws -> Rendering
+  /// What renders conversations with tools, where a model ships another template for them.
+  private let toolRenderer: (@Sendable (JSONObject) throws -> Rendering)?
 
   /// - Parameter renderer: renders `source` with variables.
   public init(
@@ -16,6 +18,7 @@ public struct ChatTemplate: Sendable {
     self.source = source
     self.variables = variables
     self.renderer = renderer
+    toolRenderer = nil
   }
 
   /// A template as a model ships it.
@@ -23,13 +26,23 @@ public struct ChatTemplate: Sendable {
   /// - Parameters:
   ///   - name: what errors call it.
   ///   - variables: what it finds besides the messages: the tokenizer's special tokens.
+  ///   - tools: another template, for conversations with tools.
   /// - Throws: `DataError.template`.
   public init(
-    _ source: String, name: String = "chat template", variables: JSONObject = JSONObject()
+    _ source: String, name: String = "chat template", variables: JSONObject = JSONObject(),
+    tools: String? = nil
   ) throws(DataError) {
     do throws(TemplateError) {
       let template = try Template(source, name: name)
-      self.init(source, variables: variables) { try template.render($0) }
+      self.source = source
+      self.variables = variables
+      renderer = { try template.render($0) }
+      guard let tools else {
+        toolRenderer = nil
+        return
+      }
+      let other = try Template(tools, name: "the chat template “tool_use”")
+      toolRenderer = { try other.render($0) }
     } catch { throw .template(error) }
   }
 
@@ -44,6 +57,7 @@ public struct ChatTemplate: Sendable {
     ]
     for (key, value) in variables.members { all[key] = value }
     for (key, value) in more.members { all[key] = value }
+    let renderer = tools == nil ? renderer : toolRenderer ?? renderer
     do { return try renderer(all) } catch { throw .template(error) }
   }
 

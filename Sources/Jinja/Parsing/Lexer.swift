@@ -143,6 +143,7 @@ struct Lexer {
   }
 
   private mutating func comment(from tag: Int) throws(Fault) {
+    let start = place
     while place < source.count {
       // A sign before the end belongs to it.
       if take("-#}") {
@@ -157,7 +158,8 @@ struct Lexer {
       }
       place += 1
     }
-    throw Fault(.unclosed("a comment"), at: tag)
+    // One that opens at the very end is let through by jinja2.
+    guard start == source.count else { throw Fault(.unclosed("a comment"), at: tag) }
   }
 
   private mutating func raw(from tag: Int) throws(Fault) {
@@ -180,7 +182,7 @@ struct Lexer {
       }
       offset += 1
     }
-    throw Fault(.unclosed("a raw block"), at: tag)
+    guard start == source.count else { throw Fault(.unclosed("a raw block"), at: tag) }
   }
 
   /// The byte after the end of a tag, and after what it trims, if one stands at `offset`.

@@ -61,7 +61,7 @@ struct PercentFormat {
     } else if !usesNames, place == 0 {
       // What could be looked up by name is no surplus.
       switch values {
-      case .dictionary, .list, .object(is RangeObject): break
+      case .dictionary, .list, .undefined, .object(is RangeObject): break
       default: throw Self.surplus
       }
     }

@@ -61,25 +61,31 @@ struct PieceTrie: Sendable {
   private struct Builder {
     let bytes: [UInt8]
     let keys: [(run: Range<Int>, value: Int32)]
-    var nodes = [Node](repeating: Node(), count: 512)
-    /// No node before this one is free.
-    var firstFree = 1
+    private(set) var nodes = [Node(parent: .max)]
+    /// The free nodes in a ring, through node 0: behind each the next one, and the one before it.
+    private var following: [Int32] = [0]
+    private var preceding: [Int32] = [0]
     /// No node behind this one is taken.
-    var top = 0
+    private var top = 0
+
+    init(bytes: [UInt8], keys: [(run: Range<Int>, value: Int32)]) {
+      self.bytes = bytes
+      self.keys = keys
+      // The root is nobody's child, not even its own.
+      reserve(256)
+    }
 
     /// A node whose children are still to be made: the keys that go through it, and how long it is.
-    struct Task {
+    private struct Task {
       var node: Int
       var keys: Range<Int>
       var depth: Int
     }
 
     /// So many places are tried before the end is taken: the array may have holes, but time has a bound.
-    static let mostTries = 64
+    private static let mostTries = 48
 
     mutating func build() {
-      // The root is nobody's child, not even its own.
-      nodes[0].parent = .max
       var tasks = [Task(node: 0, keys: 0..<keys.count, depth: 0)]
       var labels: [UInt8] = []
       var groups: [Range<Int>] = []
@@ -93,6 +99,8 @@ struct PieceTrie: Sendable {
         for (label, group) in zip(labels, groups) {
           let child = base + Int(label)
           nodes[child].parent = Int32(task.node)
+          leave(child)
+          top = max(top, child)
           tasks.append(Task(node: child, keys: group, depth: task.depth + 1))
         }
       }
@@ -124,37 +132,49 @@ struct PieceTrie: Sendable {
 
     /// A base from which the children of all labels fall on free nodes.
     private mutating func place(for labels: [UInt8]) -> Int {
-      while nodes[firstFree].parent != -1 {
-        firstFree += 1
-        reserve(firstFree)
-      }
-      // The base itself is at least 1.
       let first = Int(labels[0])
-      var candidate = max(firstFree, first + 1)
-      for _ in 0..<Self.mostTries {
-        reserve(candidate + 256)
-        while nodes[candidate].parent != -1 {
-          candidate += 1
-          reserve(candidate + 256)
-        }
+      var candidate = Int(following[0])
+      var tries = 0
+      while candidate != 0, tries < Self.mostTries {
+        let next = Int(following[candidate])
         let base = candidate - first
-        if labels.allSatisfy({ nodes[base + Int($0)].parent == -1 }) {
-          top = max(top, base + Int(labels[labels.count - 1]))
-          return base
+        // The base itself is at least 1, and what every byte leads to must be there.
+        if base >= 1 {
+          reserve(base + 255)
+          if labels.allSatisfy({ nodes[base + Int($0)].parent == -1 }) { return base }
+          tries += 1
+          // Where little fits, nothing is looked for again.
+          if tries > Self.mostTries / 2 { leave(candidate) }
         }
-        candidate += 1
+        candidate = next
       }
       let base = max(1, top + 1 - first)
       reserve(base + 255)
-      top = base + Int(labels[labels.count - 1])
       return base
     }
 
-    /// Makes nodes up to an index, and so many more that every byte leads inside.
+    /// Takes a node out of the ring of those that are looked at.
+    private mutating func leave(_ node: Int) {
+      let (before, behind) = (preceding[node], following[node])
+      following[Int(before)] = behind
+      preceding[Int(behind)] = before
+      // A node that left already is in a ring of its own.
+      following[node] = Int32(node)
+      preceding[node] = Int32(node)
+    }
+
+    /// Makes nodes up to an index.
     private mutating func reserve(_ index: Int) {
-      guard index >= nodes.count - 256 else { return }
-      nodes.append(
-        contentsOf: repeatElement(Node(), count: max(index + 512 - nodes.count, nodes.count / 4)))
+      guard index >= nodes.count else { return }
+      let count = max(index + 1, nodes.count + nodes.count / 2)
+      for node in nodes.count..<count {
+        nodes.append(Node())
+        let last = preceding[0]
+        preceding.append(last)
+        following.append(0)
+        following[Int(last)] = Int32(node)
+        preceding[0] = Int32(node)
+      }
     }
   }
 }

@@ -96,17 +96,6 @@ struct ScoredMerges: Sendable {
 
   // MARK: Long words
 
-  private struct Pair {
-    var priority: Int32
-    var left: Int32
-    var right: Int32
-    var size: Int32
-
-    func comesBefore(_ other: Pair) -> Bool {
-      priority > other.priority || (priority == other.priority && left < other.left)
-    }
-  }
-
   /// Joins by a heap of neighbours.
   ///
   /// - Parameter origins: for pieces that must be taken apart, where their second half begins.
@@ -115,22 +104,30 @@ struct ScoredMerges: Sendable {
   ) {
     var chain = cuts.chain()
     var heap = Heap()
+    // For each symbol what joining it with the next one is called in the heap; nothing else there counts.
+    var keys = [UInt64](repeating: .max, count: chain.count)
     func offer(_ left: Int32, _ right: Int32, _ origins: inout [ArraySlice<UInt8>: Int]) {
-      guard left >= 0, right >= 0 else { return }
-      let range = chain.start(left)..<chain.end(right)
-      guard let id = id(text, range) else { return }
-      heap.push(
-        Pair(
-          priority: priorities[Int(id)], left: left, right: right, size: Int32(range.count)))
-      if isUnused[Int(id)] { origins[text[range]] = chain.start(right) - range.lowerBound }
+      guard left >= 0 else { return }
+      guard right >= 0, let id = id(text, chain.start(left)..<chain.end(right)) else {
+        keys[Int(left)] = .max
+        return
+      }
+      // The best first, and of equal ones the leftmost.
+      let order = ~(UInt32(bitPattern: priorities[Int(id)]) ^ 0x8000_0000)
+      keys[Int(left)] = UInt64(order) << 32 | UInt64(UInt32(bitPattern: left))
+      heap.push(keys[Int(left)])
+      if isUnused[Int(id)] {
+        origins[text[chain.start(left)..<chain.end(right)]] =
+          chain.start(right) - chain.start(left)
+      }
     }
     for right in 1..<max(1, chain.count) { offer(Int32(right - 1), Int32(right), &origins) }
-    while let pair = heap.pop() {
-      let (left, right) = (pair.left, pair.right)
-      guard chain.isThere(left), chain.isThere(right),
-        chain.end(right) - chain.start(left) == Int(pair.size)
-      else { continue }
+    while let key = heap.pop() {
+      let left = Int32(truncatingIfNeeded: key)
+      guard keys[Int(left)] == key else { continue }
+      let right = chain.next(left)
       chain.join(left, right)
+      keys[Int(right)] = .max
       offer(chain.previous(left), left, &origins)
       offer(left, chain.next(left), &origins)
     }
@@ -149,35 +146,39 @@ struct ScoredMerges: Sendable {
     resegment(text, middle..<range.upperBound, origins, depth + 1, found)
   }
 
-  /// A binary heap of pairs, the next one to join on top.
+  /// A heap of numbers, the smallest on top; each has four below it, which lie side by side.
   private struct Heap {
-    private var pairs: [Pair] = []
+    private var keys: [UInt64] = []
 
-    mutating func push(_ pair: Pair) {
-      pairs.append(pair)
-      var index = pairs.count - 1
+    mutating func push(_ key: UInt64) {
+      keys.append(key)
+      var index = keys.count - 1
       while index > 0 {
-        let parent = (index - 1) / 2
-        guard pairs[index].comesBefore(pairs[parent]) else { return }
-        pairs.swapAt(index, parent)
+        let parent = (index - 1) / 4
+        guard key < keys[parent] else { break }
+        keys[index] = keys[parent]
         index = parent
       }
+      keys[index] = key
     }
 
-    mutating func pop() -> Pair? {
-      guard let top = pairs.first, let last = pairs.popLast() else { return nil }
-      if pairs.isEmpty { return top }
-      pairs[0] = last
+    mutating func pop() -> UInt64? {
+      guard let top = keys.first, let last = keys.popLast() else { return nil }
+      guard !keys.isEmpty else { return top }
       var index = 0
       while true {
-        var best = index
-        for child in [2 * index + 1, 2 * index + 2] where child < pairs.count {
-          if pairs[child].comesBefore(pairs[best]) { best = child }
+        let first = 4 * index + 1
+        guard first < keys.count else { break }
+        var best = first
+        for child in first..<min(first + 4, keys.count) where keys[child] < keys[best] {
+          best = child
         }
-        if best == index { return top }
-        pairs.swapAt(index, best)
+        guard keys[best] < last else { break }
+        keys[index] = keys[best]
         index = best
       }
+      keys[index] = last
+      return top
     }
   }
 }
@@ -233,8 +234,6 @@ private struct Cuts {
     func end(_ index: Int32) -> Int { Int(links[Int(index)].end) }
     func previous(_ index: Int32) -> Int32 { links[Int(index)].previous }
     func next(_ index: Int32) -> Int32 { links[Int(index)].next }
-    func isThere(_ index: Int32) -> Bool { links[Int(index)].end > links[Int(index)].start }
-
     mutating func join(_ left: Int32, _ right: Int32) {
       links[Int(left)].end = links[Int(right)].end
       links[Int(left)].next = links[Int(right)].next

@@ -117,3 +117,68 @@ extension JSON {
         == expected["sentences"]?.array?.map(\.ids))
   }
 }
+
+@Suite struct LoaderTests {
+  private let dataset = Dataset(
+    (1...9).map { index in
+      Sample(
+        tokens: (0...Int32(index)).map { 10 * Int32(index) + $0 },
+        trained: Array(repeating: true, count: index + 1))
+    }, origin: "test")
+
+  private func batches(_ loader: SampleLoader, _ count: Int) throws -> [[Sample]] {
+    var loader = loader
+    return try (0..<count).compactMap { _ in try loader.next() }
+  }
+
+  @Test(
+    "an epoch gives every sample once, in its order",
+    arguments: [
+      SampleLoader.Size.samples(1), .samples(4), .samples(20), .tokens(9), .tokens(12),
+      .tokens(1000),
+    ])
+  func epochs(size: SampleLoader.Size) throws {
+    let order = SampleOrder.torch(seed: 3)
+    let all = try batches(SampleLoader(dataset, size: size, order: order), 30).flatMap { $0 }
+    for epoch in 0..<2 {
+      let expected = try order.indices(epoch: epoch, count: 9).map { try dataset.sample($0) }
+      guard all.count >= 9 * (epoch + 1) else {
+        #expect(epoch > 0)
+        continue
+      }
+      #expect(Array(all[9 * epoch..<9 * (epoch + 1)]) == expected)
+    }
+  }
+
+  @Test("packs are as full as the next sample lets them be, and never overfull")
+  func packs() throws {
+    let packs = try batches(SampleLoader(dataset, size: .tokens(12)), 5)
+    #expect(packs.map { $0.map { $0.count - 1 } } == [[1, 2, 3, 4], [5, 6], [7], [8], [9]])
+    // One that fits nowhere comes alone.
+    let small = try batches(SampleLoader(dataset, size: .tokens(4)), 9)
+    #expect(small.map(\.count) == [2, 1, 1, 1, 1, 1, 1, 1, 2])
+  }
+
+  @Test(
+    "stopped after any batch and gone on with, the same batches follow",
+    arguments: [
+      SampleLoader.Size.samples(4), .tokens(12),
+    ])
+  func resumption(size: SampleLoader.Size) throws {
+    let order = SampleOrder.torch(seed: 1)
+    let whole = try batches(SampleLoader(dataset, size: size, order: order), 12)
+    for stop in 0..<12 {
+      var first = try SampleLoader(dataset, size: size, order: order)
+      for _ in 0..<stop { _ = try first.next() }
+      let second = try SampleLoader(dataset, size: size, order: order, from: first.position)
+      #expect(try batches(second, 12 - stop) == Array(whole[stop...]))
+    }
+  }
+
+  @Test("a walk that is to end does")
+  func end() throws {
+    var loader = try SampleLoader(dataset, size: .samples(4), order: .blocks(samples: 11, seed: 1))
+    #expect(try (0..<5).map { _ in try loader.next()?.count } == [4, 4, 1, 2, nil])
+    #expect(throws: DataError.self) { try SampleLoader(dataset, size: .samples(0)) }
+  }
+}

@@ -10,6 +10,16 @@ private let recorded = Result { try fixture("rows/samples.json") }
 
 /// The demo's tokenizer, as `generate_samples.py` varies it.
 func demoTokenizer(begins: Bool = false, configured: Bool? = nil) throws -> FolderTokenizer {
+  try (configured == true ? demo.configured : begins ? demo.begins : demo.plain).get()
+}
+
+/// Each is read once.
+private let demo = (
+  plain: Result { try readDemo() }, begins: Result { try readDemo(begins: true) },
+  configured: Result { try readDemo(begins: true, configured: true) }
+)
+
+private func readDemo(begins: Bool = false, configured: Bool? = nil) throws -> FolderTokenizer {
   try Support.withTemporaryFolder { folder in
     var data = try fixture("demo/tokenizer.json")
     if begins {
@@ -233,5 +243,32 @@ extension PaddedRow {
     #expect(part.tokens == all.tokens)
     #expect(part.trainedCount > 0 && part.trainedCount < all.trainedCount)
     #expect(part.trained.lastIndex(of: true) == all.trained.lastIndex(of: true))
+  }
+
+  @Test("a system message that a template does not know is put before the user's first")
+  func systemMessages() throws {
+    let source =
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+      + "{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+    let tokenizer = try demoTokenizer()
+    let maker = try SampleMaker(
+      tokenizer: tokenizer, template: ChatTemplate(source), options: FormatOptions(.automodel))
+    let messages: [JSONObject] = [
+      ["role": .string("system"), "content": .string("S")],
+      ["role": .string("user"), "content": .string("U")],
+      ["role": .string("assistant"), "content": .string("A")],
+    ]
+    let sample = try maker.sample(
+      .conversation(Conversation(messages: messages)), row: { JSONObject() })
+    #expect(try tokenizer.tokenizer.decode(sample.tokens) == "user: S\nU\nassistant: A\n")
+    let learnt = zip(sample.tokens, sample.trained).filter(\.1).map(\.0)
+    #expect(try tokenizer.tokenizer.decode(learnt) == "assistant: A\n")
+  }
+
+  @Test("conversations with tools go through the template that a model ships for them")
+  func toolTemplates() throws {
+    let template = try ChatTemplate("plain", tools: "tools: {{ tools | length }}")
+    #expect(try template.render([]).text == "plain")
+    #expect(try template.render([], tools: .array([.integer(1)])).text == "tools: 1")
   }
 }

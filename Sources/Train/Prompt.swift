@@ -1,0 +1,91 @@
+import Checkpoints
+import Console
+import Glibc
+import JSON
+import Jinja
+import Tokenizers
+
+/// What a model is to continue: tokens, and the text and tokenizer that they come from if they do.
+struct Prompt {
+  var ids: [Int32]
+  /// The text that became the tokens: with a chat template, what it made of the user's.
+  var text: String?
+  var tokenizer: Tokenizer?
+
+  init(_ options: GenerateCommand.Text, _ weights: ModelWeights) throws {
+    if let tokens = options.tokens {
+      ids = try GenerateCommand.Text.ids(tokens)
+      return
+    }
+    let folder = weights.model.folder
+    let tokenizer = try Tokenizer(path: folder)
+    var text = options.prompt ?? ""
+    if options.isChat { text = try Self.chat(text, tokenizer, folder) }
+    self.text = text
+    self.tokenizer = tokenizer
+    // A template writes the tokens around a text itself.
+    ids = try tokenizer.encode(text, addsSpecialTokens: !options.isChat)
+    guard !ids.isEmpty else { throw PromptError.noTokens }
+    guard let largest = ids.max(), Int(largest) < weights.blueprint.frame.vocabulary else {
+      throw PromptError.beyondVocabulary(
+        tokenizer: tokenizer.vocabularySize, model: weights.blueprint.frame.vocabulary)
+    }
+  }
+
+  /// A user's message as the model's chat template writes it, up to where the answer begins.
+  private static func chat(
+    _ text: String, _ tokenizer: Tokenizer, _ folder: String
+  ) throws -> String {
+    let named = tokenizer.templates.first { $0.name == "default" } ?? tokenizer.templates.first
+    guard let named else {
+      throw RenderError.noTemplate("default", tokenizer: folder, known: [])
+    }
+    let template = try Template(named.text, name: "the template “\(named.name)” of \(folder)")
+    var variables = tokenizer.special.variables
+    variables["messages"] = .array([
+      .object(["role": .string("user"), "content": .string(text)])
+    ])
+    variables["add_generation_prompt"] = .bool(true)
+    return try template.render(variables).text
+  }
+}
+
+/// What a model adds, shown as it comes: text where the prompt was one, else ids.
+struct Output {
+  private var stream: TextStream?
+  private let isShown: Bool
+  private(set) var text = ""
+
+  init(_ prompt: Prompt, isShown: Bool) {
+    stream = prompt.tokenizer.map { TextStream($0, behind: prompt.ids) }
+    self.isShown = isShown
+  }
+
+  mutating func append(_ token: Int32) throws {
+    guard stream != nil else { return show("\(token) ") }
+    show(try stream?.append(token) ?? "")
+  }
+
+  mutating func finish() throws { show(try stream?.finish() ?? "") }
+
+  private mutating func show(_ new: String) {
+    text += new
+    if isShown, !new.isEmpty { Report.write(new, to: STDOUT_FILENO) }
+  }
+}
+
+/// Why a prompt cannot be continued.
+enum PromptError: Error, CustomStringConvertible {
+  case noTokens
+  case beyondVocabulary(tokenizer: Int, model: Int)
+
+  var description: String {
+    switch self {
+    case .noTokens:
+      "The prompt has no tokens, and the tokenizer adds none; give at least one character."
+    case .beyondVocabulary(let tokenizer, let model):
+      "The tokenizer has \(tokenizer) tokens, and the model only \(model); it is another model's. "
+        + "Put the model's own tokenizer beside it."
+    }
+  }
+}
