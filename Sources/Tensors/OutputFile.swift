@@ -55,3 +55,24 @@ public final class OutputFile: Sendable {
     }
   }
 }
+
+extension OutputFile {
+  /// Writes a file beside its destination and gives it its name: whoever looks sees the old or the new.
+  public static func replace(
+    _ path: String, _ write: (OutputFile) throws(FileError) -> Void
+  ) throws(FileError) {
+    // The process number keeps two writers of one file out of each other's way.
+    let draft = "\(path).partial-\(getpid())"
+    try Folder.removeFile(draft)
+    let file = try OutputFile(creating: draft)
+    do throws(FileError) {
+      try write(file)
+      try file.flush()
+      try Folder.publish(draft, as: path)
+    } catch {
+      // The first failure is the one to report.
+      try? Folder.removeFile(draft)
+      throw error
+    }
+  }
+}

@@ -1,4 +1,3 @@
-import Glibc
 import Tensors
 
 extension IndexNumbers {
@@ -39,11 +38,8 @@ extension IndexNumbers {
   func save(to path: String, columns: Int = 1) throws(IndexedError) {
     let header = NumPyHeader(
       type: code, shape: columns == 1 ? [count] : [count / columns, columns])
-    let draft = "\(path).partial-\(getpid())"
-    do throws(FileError) {
-      try Folder.removeFile(draft)
-      let file = try OutputFile(creating: draft)
-      do throws(FileError) {
+    try IndexedError.files { () throws(FileError) in
+      try OutputFile.replace(path) { file throws(FileError) in
         let head = header.bytes
         try file.write(head, at: 0)
         switch self {
@@ -54,13 +50,7 @@ extension IndexNumbers {
         // What is mapped came from such a file.
         case .mappedInt16, .mappedInt32, .mappedUInt32, .mappedInt64: preconditionFailure()
         }
-        try file.flush()
-        try Folder.publish(draft, as: path)
-      } catch {
-        // The first failure is the one to report.
-        try? Folder.removeFile(draft)
-        throw error
       }
-    } catch { throw .file(error) }
+    }
   }
 }

@@ -140,6 +140,10 @@ public struct SampleMaker: Sendable {
       }
       return try MaskedTurnsFormat(tokenizer: tokenizer, options: options).sample(turns)
     case .question(let question):
+      guard !question.answers.isEmpty else {
+        throw .row(
+          RowFault("answers.text", "is empty", "The style bridge learns the first answer."))
+      }
       return try filled(["input": question.bridgePrompt, "output": question.firstAnswer], row)
     case .instruction(let instruction):
       return try filled(["input": instruction.prompt, "output": instruction.answer], row)

@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import Tensors
 
@@ -90,13 +89,10 @@ public struct IndexCache: Sendable {
   }
 
   private func describe(_ description: String, _ path: String) throws(IndexedError) {
-    let draft = "\(path).partial-\(getpid())"
     try IndexedError.files { () throws(FileError) in
-      try Folder.removeFile(draft)
-      let file = try OutputFile(creating: draft)
-      try file.write(Array(description.utf8), at: 0)
-      try file.flush()
-      try Folder.publish(draft, as: path)
+      try OutputFile.replace(path) { file throws(FileError) in
+        try file.write(Array(description.utf8), at: 0)
+      }
     }
   }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import MegatronFormat
 import Tensors
@@ -127,19 +126,8 @@ public enum PackedFile {
   }
 
   private static func publish(_ bytes: [UInt8], as path: String) throws(PackingError) {
-    let draft = "\(path).partial-\(getpid())"
     do throws(FileError) {
-      try Folder.removeFile(draft)
-      let file = try OutputFile(creating: draft)
-      do throws(FileError) {
-        try file.write(bytes, at: 0)
-        try file.flush()
-        try Folder.publish(draft, as: path)
-      } catch {
-        // The first failure is the one to report.
-        try? Folder.removeFile(draft)
-        throw error
-      }
+      try OutputFile.replace(path) { file throws(FileError) in try file.write(bytes, at: 0) }
     } catch { throw .file(error) }
   }
 }

@@ -27,6 +27,8 @@ struct BPE: TokenModel {
   private let byteTokens: [Int32]
   /// By byte the id of its character of the byte-level alphabet, or -1.
   private let byteSymbols: [Int32]
+  /// By two bytes what their symbols become, as `MergeTable.packed` has it: the first look-ups of every word.
+  private let bytePairs: [UInt64]
   /// By code point the id of a character, or -1, for the first of them.
   private let symbols: [Int32]
   /// Where long words may be cut.
@@ -54,7 +56,12 @@ struct BPE: TokenModel {
     }
     isPlain = options.continuingPrefix.isEmpty && options.endSuffix.isEmpty
     let used = byteSymbols[..<0xC0] + byteSymbols[0xC2..<0xF5]
-    takesBytes = isPlain && used.allSatisfy { $0 >= 0 }
+    let symbols = byteSymbols
+    let takesBytes = isPlain && used.allSatisfy { $0 >= 0 }
+    self.takesBytes = takesBytes
+    bytePairs = (0..<(takesBytes ? 0x10000 : 0)).map {
+      merges.packed(symbols[$0 >> 8], symbols[$0 & 255])
+    }
     cuts = isPlain && cutsWords ? SafeCuts(vocabulary, mergeResults) : SafeCuts()
   }
 
@@ -152,7 +159,13 @@ struct BPE: TokenModel {
 
   private func addByteSymbols(_ text: [UInt8], _ word: Range<Int>, _ symbols: inout Symbols) {
     symbols.reset()
-    for index in word { symbols.append(byteSymbols[Int(text[index])], 1) }
+    var last = 0
+    for index in word {
+      let byte = Int(text[index])
+      if index > word.lowerBound { symbols.appendPair(bytePairs[last << 8 | byte]) }
+      symbols.append(byteSymbols[byte], 1)
+      last = byte
+    }
   }
 
   private func addSymbols(

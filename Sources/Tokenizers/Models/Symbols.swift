@@ -18,7 +18,11 @@ struct Symbols {
   mutating func reset() {
     ids.removeAll(keepingCapacity: true)
     lengths.removeAll(keepingCapacity: true)
+    merges.removeAll(keepingCapacity: true)
   }
+
+  /// Says what the last symbol and the one that comes next become; either for all of them or for none.
+  mutating func appendPair(_ merge: UInt64) { merges.append(merge) }
 
   mutating func append(_ id: Int32, _ length: Int) {
     ids.append(id)
@@ -46,8 +50,9 @@ struct Symbols {
   /// Looks through all pairs for each merge: the fastest way while they are few.
   private mutating func mergeShort(_ table: MergeTable) {
     var count = ids.count
-    merges.removeAll(keepingCapacity: true)
-    for index in 0..<count - 1 { merges.append(table.packed(ids[index], ids[index + 1])) }
+    if merges.isEmpty {
+      for index in 0..<count - 1 { merges.append(table.packed(ids[index], ids[index + 1])) }
+    }
     while count > 1 {
       var best = UInt64.max
       var place = 0

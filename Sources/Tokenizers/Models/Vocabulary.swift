@@ -16,8 +16,9 @@ struct Vocabulary: Sendable {
   /// Where the bytes of each entry end, after a leading 0.
   private var ends: [Int] = [0]
   private var ids: [Int32] = []
-  /// Entry + 1 by hash, open addressing; 0 is free. The count of slots is a power of two.
-  private var slots: [Int32]
+  /// By hash its upper half and the entry + 1, open addressing; 0 is free. The count of slots is a power of
+  /// two. The half spares a look at the bytes of nearly every piece that is another one.
+  private var slots: [UInt64]
   /// Entry + 1 by id.
   private var entries: [Int32] = []
   /// Entries of ids that lie too far out for a table.
@@ -27,7 +28,7 @@ struct Vocabulary: Sendable {
   init(capacity: Int = 0) {
     var size = 16
     while size < capacity * 2 { size *= 2 }
-    slots = [Int32](repeating: 0, count: size)
+    slots = [UInt64](repeating: 0, count: size)
   }
 
   /// How many pieces there are.
@@ -45,10 +46,11 @@ struct Vocabulary: Sendable {
   mutating func add(_ piece: some Collection<UInt8>, id: Int32) -> Addition {
     let start = bytes.count
     bytes.append(contentsOf: piece)
-    let slot = slot(of: bytes, start..<bytes.count)
+    let hash = hash(bytes, start..<bytes.count, seed)
+    let slot = slot(of: bytes, start..<bytes.count, hash)
     if slots[slot] != 0 {
       bytes.removeSubrange(start...)
-      return .pieceTaken(ids[Int(slots[slot]) - 1])
+      return .pieceTaken(ids[Self.entry(slots[slot])])
     }
     guard entry(of: id) == nil else {
       bytes.removeSubrange(start...)
@@ -57,7 +59,7 @@ struct Vocabulary: Sendable {
     longest = max(longest, bytes.count - start)
     ids.append(id)
     ends.append(bytes.count)
-    slots[slot] = Int32(ids.count)
+    slots[slot] = Self.slot(hash, ids.count)
     place(id, Int32(ids.count))
     if ids.count * 2 > slots.count { grow() }
     return .added
@@ -74,8 +76,8 @@ struct Vocabulary: Sendable {
 
   /// The id of the piece that has these bytes.
   func id(of text: [UInt8], _ range: Range<Int>) -> Int32? {
-    let entry = slots[slot(of: text, range)]
-    return entry == 0 ? nil : ids[Int(entry) - 1]
+    let found = slots[slot(of: text, range, hash(text, range, seed))]
+    return found == 0 ? nil : ids[Self.entry(found)]
   }
 
   func id(of text: [UInt8]) -> Int32? { id(of: text, 0..<text.count) }
@@ -123,30 +125,37 @@ struct Vocabulary: Sendable {
   }
 
   private mutating func grow() {
-    slots = [Int32](repeating: 0, count: slots.count * 2)
+    slots = [UInt64](repeating: 0, count: slots.count * 2)
     for entry in ids.indices {
-      let slot = slot(of: bytes, ends[entry]..<ends[entry + 1])
-      if slots[slot] == 0 { slots[slot] = Int32(entry + 1) }
+      let range = ends[entry]..<ends[entry + 1]
+      let hash = hash(bytes, range, seed)
+      let slot = slot(of: bytes, range, hash)
+      if slots[slot] == 0 { slots[slot] = Self.slot(hash, entry + 1) }
     }
   }
 
+  private static func slot(_ hash: UInt64, _ number: Int) -> UInt64 {
+    hash & 0xFFFF_FFFF_0000_0000 | UInt64(number)
+  }
+
+  private static func entry(_ slot: UInt64) -> Int { Int(slot & 0xFFFF_FFFF) - 1 }
+
   /// The slot of the piece, or the free one where it would go.
-  private func slot(of text: [UInt8], _ range: Range<Int>) -> Int {
+  private func slot(of text: [UInt8], _ range: Range<Int>, _ hash: UInt64) -> Int {
     let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: hash(text, range, seed)) & mask
-    while slots[slot] != 0, !isEqual(Int(slots[slot]) - 1, text, range) {
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while true {
+      let found = slots[slot]
+      if found == 0 { return slot }
+      if found >> 32 == hash >> 32, isEqual(Self.entry(found), text, range) { return slot }
       slot = (slot + 1) & mask
     }
-    return slot
   }
 
   private func isEqual(_ entry: Int, _ text: [UInt8], _ range: Range<Int>) -> Bool {
     let start = ends[entry]
     guard ends[entry + 1] - start == range.count else { return false }
-    for offset in 0..<range.count where bytes[start + offset] != text[range.lowerBound + offset] {
-      return false
-    }
-    return true
+    return Tokenizers.isEqual(bytes, start, text, range)
   }
 }
 

@@ -22,7 +22,10 @@ extension DataConfiguration {
     } else if let name = try section.string("dataset_name") {
       files = [name]
     }
-    limit = try section.count("max_train_samples")
+    drawn = try section.count("max_train_samples")
+    if let drawn, !(1...100_000_000).contains(drawn) {
+      throw section.fault("max_train_samples", "It must be from 1 to 100,000,000, and is \(drawn).")
+    }
     section.allow(
       "_target_", "dataset_name", "dataset_subset", "dataset_dict", "process_example_fn",
       "download_mode", "val_proportion", "split_val_from_train", "delete_raw", "rewrite",

@@ -18,6 +18,8 @@ struct DataConfiguration {
   var columns: ColumnMap?
   /// How many samples are taken at most.
   var limit: Int?
+  /// How many samples Megatron-Bridge's mapping draws (`max_train_samples`), more than there are if need be.
+  var drawn: Int?
   /// The tokens of a pack; `nil` for no packing.
   var packedSize: Int?
   var packing = PackingMethod.sequential

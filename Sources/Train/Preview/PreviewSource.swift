@@ -5,17 +5,21 @@ import Tokenizers
 
 /// The data a preview is of: what a configuration says, and what the command line says instead.
 struct PreviewSource {
-  let configuration: DataConfiguration
-  let tokenizer: FolderTokenizer?
-  let dataset: Dataset
+  private(set) var configuration: DataConfiguration
+  private(set) var tokenizer: FolderTokenizer?
+  private(set) var dataset: Dataset
   /// The same without cutting, to tell what was cut; `nil` where nothing is.
-  let whole: Dataset?
-  /// What kind of rows was found; `nil` for made-up data.
-  let kind: RowKind?
-  let rows: Int
-  let notes: [String]
+  private(set) var whole: Dataset?
+  /// What kind of rows was found; `nil` for made-up data and packs.
+  private(set) var kind: RowKind?
+  private(set) var rows: Int
+  private(set) var notes: [String]
 
   init(_ configuration: DataConfiguration, limits: ReadingLimits) throws {
+    if let packs = try Self.packs(configuration) {
+      self = packs
+      return
+    }
     self.configuration = configuration
     var notes = configuration.notes
     if let mock = configuration.mock {
@@ -40,27 +44,68 @@ struct PreviewSource {
     let tokenizer = try FolderTokenizer(path: path, pattern: configuration.pattern)
     let template = try Self.template(configuration, tokenizer, rows.kind)
     let options = configuration.format
-    var all = Dataset(
-      rows, try SampleMaker(tokenizer: tokenizer, template: template, options: options))
-    let range = configuration.split.range(of: rows.count)
-    all = all.selecting(range).first(configuration.limit)
-    guard all.count > 0 else { throw DataError.noRows(path: files.paths.joined(separator: ", ")) }
-    dataset = all
-    if options.length != nil {
-      var uncut = options
-      uncut.length = nil
-      whole = Dataset(
-        rows, try SampleMaker(tokenizer: tokenizer, template: template, options: uncut)
-      ).selecting(range).first(configuration.limit)
-    } else {
-      whole = nil
+    func all(_ options: FormatOptions) throws -> Dataset {
+      try Self.chosen(
+        Dataset(
+          rows, try SampleMaker(tokenizer: tokenizer, template: template, options: options)),
+        configuration)
     }
+    dataset = try all(options)
+    guard dataset.count > 0 else {
+      throw DataError.noRows(path: files.paths.joined(separator: ", "))
+    }
+    var uncut = options
+    uncut.length = nil
+    whole = options.length == nil ? nil : try all(uncut)
     if template == nil, options.style == .automodel, rows.kind == .question {
       notes.append("the tokenizer has no chat template: prompts are plain text")
     }
     self.tokenizer = tokenizer
     self.rows = rows.count
     kind = rows.kind
+    self.notes = notes
+  }
+
+  /// The samples of the split, drawn as Megatron-Bridge draws them where it does, and as many as are wanted.
+  private static func chosen(
+    _ dataset: Dataset, _ configuration: DataConfiguration
+  ) throws -> Dataset {
+    var chosen = dataset.selecting(configuration.split.range(of: dataset.count))
+    if let drawn = configuration.drawn, chosen.count > 0 {
+      chosen = chosen.selecting(
+        Array(try SampleWalk(count: chosen.count, order: .blocks(samples: drawn, seed: 1))))
+    }
+    return chosen.first(configuration.limit)
+  }
+
+  /// Samples that lie packed in one `.npy` file; `nil` where the data are something else.
+  private static func packs(_ configuration: DataConfiguration) throws -> PreviewSource? {
+    guard configuration.files.count == 1, let file = configuration.files.first,
+      file.hasSuffix(".npy")
+    else { return nil }
+    let packs = try PackedFile.read(file)
+    let samples = packs.flatMap(\.samples)
+    let dataset = try chosen(
+      Dataset(samples, origin: "\(file): \(packs.count) packs"), configuration)
+    guard dataset.count > 0 else { throw DataError.noRows(path: file) }
+    return PreviewSource(
+      configuration: configuration,
+      tokenizer: try configuration.tokenizer.map { path in
+        try FolderTokenizer(path: path, pattern: configuration.pattern)
+      },
+      dataset: dataset, whole: nil, kind: nil, rows: samples.count, notes: configuration.notes)
+  }
+
+  private init(
+    configuration: DataConfiguration, tokenizer: FolderTokenizer?, dataset: Dataset,
+    whole: Dataset?, kind: RowKind?, rows: Int, notes: [String]
+  ) {
+    self.configuration = configuration
+    self.tokenizer = tokenizer
+    self.dataset = dataset
+    self.whole = whole
+    self.kind = kind
+    self.rows = rows
     self.notes = notes
   }
 
