@@ -14,8 +14,9 @@ struct CharacterMap: Sendable {
   /// More matches than these are not looked at, as in the library.
   private static let mostMatches = 32
 
-  /// No replacement is longer; the longest of Unicode's own has 33 bytes. Without a limit a short text could
-  /// be told to grow beyond all memory.
+  /// No replacement is longer; the longest of Unicode's own has 33 bytes.
+  ///
+  /// Without a limit a short text could be told to grow beyond all memory.
   private static let longestReplacement = 1024
 
   /// - Parameters:
