@@ -55,6 +55,11 @@ protocol TokenDecoder: Sendable {
   ) throws(TokenizerError) -> [UInt8]
 }
 
+/// How many bytes decoders may make of pieces.
+func mostDecoded(_ pieces: [[UInt8]]) -> Int {
+  (1 << 20) + 64 * pieces.reduce(0) { $0 + $1.count }
+}
+
 /// Several parts, one after the other.
 struct PartSequence<Part: Sendable>: Sendable {
   var parts: [Part]
@@ -62,7 +67,10 @@ struct PartSequence<Part: Sendable>: Sendable {
 
 extension PartSequence: Normalizer where Part == any Normalizer {
   func normalize(_ passage: inout Passage, _ workspace: inout Workspace) throws(TokenizerError) {
-    for part in parts { try part.normalize(&passage, &workspace) }
+    for part in parts {
+      try part.normalize(&passage, &workspace)
+      guard passage.bytes.count <= passage.limit else { throw .textGrows(limit: passage.limit) }
+    }
   }
 }
 
@@ -80,6 +88,10 @@ extension PartSequence: PostProcessor where Part == any PostProcessor {
 
 extension PartSequence: Decoder where Part == any Decoder {
   func decode(_ pieces: inout [[UInt8]], _ workspace: inout Workspace) throws(TokenizerError) {
-    for part in parts { try part.decode(&pieces, &workspace) }
+    let limit = mostDecoded(pieces)
+    for part in parts {
+      try part.decode(&pieces, &workspace)
+      guard pieces.reduce(0, { $0 + $1.count }) <= limit else { throw .textGrows(limit: limit) }
+    }
   }
 }

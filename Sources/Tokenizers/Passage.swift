@@ -9,6 +9,8 @@ struct Passage {
   let keepsOrigins: Bool
   /// Where the original text of an unchanged passage starts.
   let start: Int
+  /// How many bytes normalisers may make of it.
+  let limit: Int
 
   /// A part of an original text as it is. Each byte comes from the whole character that it belongs to.
   init(_ text: [UInt8], _ range: Range<Int>, keepsOrigins: Bool) {
@@ -17,6 +19,7 @@ struct Passage {
     ends = []
     self.keepsOrigins = keepsOrigins
     start = range.lowerBound
+    limit = (1 << 20) + 64 * range.count
     guard keepsOrigins else { return }
     starts.reserveCapacity(range.count)
     ends.reserveCapacity(range.count)
@@ -56,6 +59,7 @@ struct Passage {
     ends = whole.keepsOrigins ? Array(whole.ends[range]) : []
     keepsOrigins = whole.keepsOrigins
     start = whole.start + range.lowerBound
+    limit = whole.limit
   }
 
   /// Where the byte at a place comes from. Without origins that is right only if nothing was changed.

@@ -16,6 +16,8 @@ public enum TokenizerError: Error, Equatable, Sendable {
   case invalidText(offset: Int)
   /// A text longer than ranges can say.
   case textTooLong(bytes: Int, limit: Int)
+  /// The tokenizer's replacements make too much of a text.
+  case textGrows(limit: Int)
   /// A pattern of the tokenizer takes too many steps for a text.
   case patternGaveUp(pattern: String, offset: Int)
   /// The model has neither a piece for a word nor a token for the unknown.
@@ -68,6 +70,8 @@ extension TokenizerError: CustomStringConvertible {
       "The text is not UTF-8 at byte \(offset); convert it to UTF-8 first."
     case .textTooLong(let bytes, let limit):
       "The text has \(bytes) bytes, and at most \(limit) are encoded at once; cut it into documents."
+    case .textGrows(let limit):
+      "The tokenizer's replacements make more than \(limit) bytes of the text; use another tokenizer."
     case .patternGaveUp(let pattern, let offset):
       "The pattern “\(pattern)” takes too many steps on the text from byte \(offset) on; "
         + "it backtracks without end, use another tokenizer."

@@ -144,6 +144,19 @@ struct BadTokenizerTests {
     }
   }
 
+  @Test func replacementsMayNotGrowWithoutEnd() throws {
+    let part = #"{"type":"Replace","pattern":{"String":"a"},"content":"aa"}"#
+    let parts = [String](repeating: part, count: 60).joined(separator: ",")
+    let json =
+      #"{"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"},"#
+      + #""normalizer":{"type":"Sequence","normalizers":[\#(parts)]},"#
+      + #""decoder":{"type":"Sequence","decoders":[\#(parts)]}}"#
+    let tokenizer = Tokenizer(try Pipeline(tokenizerJSON: Array(json.utf8)))
+    let limit = (1 << 20) + 64
+    #expect(throws: TokenizerError.textGrows(limit: limit)) { try tokenizer.encode("a") }
+    #expect(throws: TokenizerError.textGrows(limit: limit)) { try tokenizer.decode([0]) }
+  }
+
   @Test func textsMustBeUTF8() throws {
     let tokenizer = Tokenizer(try Pipeline(tokenizerJSON: Array(words(#""version":"1.0""#).utf8)))
     for (text, offset) in [

@@ -1,6 +1,6 @@
 /// Samples of equal length out of running text, drawn as megatron-core's `GPTDataset` draws them.
 public struct GPTDataset: Sendable {
-  public let dataset: IndexedDataset
+  public let dataset: any TokenSequences
   public let request: SampleIndices.Request
   public let indices: SampleIndices
   /// What fills a sample that the text does not.
@@ -8,13 +8,13 @@ public struct GPTDataset: Sendable {
   public var ends = DocumentEnds()
 
   /// Builds the indices.
-  public init(_ dataset: IndexedDataset, _ request: SampleIndices.Request) throws(IndexedError) {
-    let lengths = dataset.lengths.array(0..<dataset.lengths.count)
-    self.init(dataset, request, try SampleIndices(request, lengths: lengths))
+  public init(_ dataset: any TokenSequences, _ request: SampleIndices.Request) throws(IndexedError)
+  {
+    self.init(dataset, request, try SampleIndices(request, lengths: dataset.lengthArray))
   }
 
   /// With indices built before.
-  init(_ dataset: IndexedDataset, _ request: SampleIndices.Request, _ indices: SampleIndices) {
+  init(_ dataset: any TokenSequences, _ request: SampleIndices.Request, _ indices: SampleIndices) {
     self.dataset = dataset
     self.request = request
     self.indices = indices

@@ -36,6 +36,8 @@ public struct PretrainingPlan: Sendable {
     case shared(Blend, SplitShares)
     /// Data sets of their own for each split; `nil` for one without.
     case perSplit([Blend?])
+    /// Made-up documents, shared out evenly.
+    case mock(MockDocuments)
   }
 
   public var source: Source
@@ -51,7 +53,7 @@ public struct PretrainingPlan: Sendable {
   public var dropsLastPartialValidation = true
   /// The share of samples made of each data set beyond those that are planned.
   public var surplus = 0.005
-  /// Where indices are kept. `nil`: nowhere.
+  /// Where indices are kept; nowhere if `nil`.
   public var cache: IndexCache?
   /// What tells the tokenizer from others in the names of kept indices (`unique_identifiers`).
   public var tokenizer: JSON = .null
@@ -86,6 +88,14 @@ public struct PretrainingPlan: Sendable {
         result.append(try data(split, blend, datasets, shares, isAlone: isAlone))
       }
       return result
+    case .mock(let documents):
+      var result: [PretrainingData?] = []
+      for split in Split.allCases {
+        let data = try dataset(
+          (nil, documents), split, samples[split.rawValue], try SplitShares("1,1,1"))
+        result.append(PretrainingData(split: split, datasets: [data], blend: nil))
+      }
+      return result
     case .perSplit(let blends):
       var result: [PretrainingData?] = []
       for (split, blend) in zip(Split.allCases, blends) {
@@ -100,8 +110,8 @@ public struct PretrainingPlan: Sendable {
     }
   }
 
-  private func open(_ blend: Blend) throws(IndexedError) -> [(String, IndexedDataset)] {
-    var datasets: [(String, IndexedDataset)] = []
+  private func open(_ blend: Blend) throws(IndexedError) -> [(String, any TokenSequences)] {
+    var datasets: [(String, any TokenSequences)] = []
     for prefix in blend.prefixes { datasets.append((prefix, try IndexedDataset(folder + prefix))) }
     return datasets
   }
@@ -109,12 +119,13 @@ public struct PretrainingPlan: Sendable {
   // MARK: One split
 
   private func data(
-    _ split: Split, _ blend: Blend, _ datasets: [(String, IndexedDataset)], _ shares: SplitShares?,
+    _ split: Split, _ blend: Blend, _ datasets: [(String, any TokenSequences)],
+    _ shares: SplitShares?,
     isAlone: Bool
   ) throws(IndexedError) -> PretrainingData {
     let wanted = samples[split.rawValue]
     if isAlone {
-      let dataset = try dataset(datasets[0], split, wanted, shares)
+      let dataset = try dataset((datasets[0].0, datasets[0].1), split, wanted, shares)
       return PretrainingData(split: split, datasets: [dataset], blend: nil)
     }
     guard datasets.count < 32767 else {
@@ -134,7 +145,7 @@ public struct PretrainingPlan: Sendable {
     var built: [GPTDataset] = []
     for (pair, planned) in zip(datasets, planned) {
       let count = Int((planned * (1 + surplus)).rounded(.up))
-      built.append(try dataset(pair, split, count, shares))
+      built.append(try dataset((pair.0, pair.1), split, count, shares))
     }
     return try blended(
       split, datasets.map(\.0), built, weights: weights.map { .number($0) },
@@ -143,11 +154,12 @@ public struct PretrainingPlan: Sendable {
 
   /// A blend in proportion to what there is.
   private func unweighted(
-    _ split: Split, _ blend: Blend, _ datasets: [(String, IndexedDataset)], _ shares: SplitShares?,
+    _ split: Split, _ blend: Blend, _ datasets: [(String, any TokenSequences)],
+    _ shares: SplitShares?,
     _ wanted: Int?
   ) throws(IndexedError) -> PretrainingData {
     var built: [GPTDataset] = []
-    for pair in datasets { built.append(try dataset(pair, split, nil, shares)) }
+    for pair in datasets { built.append(try dataset((pair.0, pair.1), split, nil, shares)) }
     let sizes = built.map(\.count)
     if let empty = sizes.firstIndex(of: 0) {
       throw .noTokens(prefix: datasets[empty].0, split: split)
@@ -198,27 +210,35 @@ public struct PretrainingPlan: Sendable {
   // MARK: One data set
 
   private func dataset(
-    _ pair: (prefix: String, dataset: IndexedDataset), _ split: Split, _ count: Int?,
+    _ pair: (prefix: String?, dataset: any TokenSequences), _ split: Split, _ count: Int?,
     _ shares: SplitShares?
   ) throws(IndexedError) -> GPTDataset {
-    let all = pair.dataset.count
+    let all = pair.dataset.lengthArray.count
     var request = SampleIndices.Request(
-      prefix: pair.prefix, sequences: shares?.range(of: split, in: all) ?? 0..<all, split: split,
+      prefix: pair.prefix ?? pair.dataset.prefix,
+      sequences: shares?.range(of: split, in: all) ?? 0..<all, split: split,
       samples: count, length: length, seed: seed)
     request.hasExtraToken = hasExtraToken
     request.dropsRest = split != .valid || dropsLastPartialValidation
     var dataset: GPTDataset
-    let description = identity(pair.prefix, request, shares)
+    let description = identity(pair.prefix ?? "", request, shares)
       .serialized(.indented(4), asciiOnly: true)
-    if let kept = try cache?.samples(description, request) {
+    if let kept = try kept(pair.prefix, description, request) {
       dataset = GPTDataset(pair.dataset, request, kept)
     } else {
       dataset = try GPTDataset(pair.dataset, request)
-      try cache?.keep(dataset.indices, description, request)
+      if pair.prefix != nil { try cache?.keep(dataset.indices, description, request) }
     }
     dataset.ends = ends
     dataset.padding = padding
     return dataset
+  }
+
+  /// Indices of a data set on disk from the cache; those of made-up documents are not kept.
+  private func kept(
+    _ prefix: String?, _ description: String, _ request: SampleIndices.Request
+  ) throws(IndexedError) -> SampleIndices? {
+    prefix == nil ? nil : try cache?.samples(description, request)
   }
 
   /// What a data set's indices are made from, in megatron-core's words and order.

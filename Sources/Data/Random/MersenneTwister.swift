@@ -5,7 +5,7 @@ public struct MersenneTwister: Sendable {
   private static let size = 624
   private static let middle = 397
 
-  private var words = InlineArray<624, UInt32>(repeating: 0)
+  private var words = [UInt32](repeating: 0, count: Self.size)
   private var position = Self.size
 
   /// `init_genrand`: the state that follows from one number.
@@ -23,10 +23,10 @@ public struct MersenneTwister: Sendable {
     self.init(seed: 19_650_218)
     var index = 1
     var seedIndex = 0
-    func before(_ words: InlineArray<624, UInt32>, _ index: Int) -> UInt32 {
+    func before(_ words: [UInt32], _ index: Int) -> UInt32 {
       words[index - 1] ^ (words[index - 1] >> 30)
     }
-    func step(_ words: inout InlineArray<624, UInt32>, _ index: inout Int) {
+    func step(_ words: inout [UInt32], _ index: inout Int) {
       index += 1
       guard index >= Self.size else { return }
       words[0] = words[Self.size - 1]
@@ -70,7 +70,9 @@ public struct MersenneTwister: Sendable {
       let joined = (high & 0x8000_0000) | (low & 0x7fff_ffff)
       return (joined >> 1) ^ (low & 1 == 0 ? 0 : 0x9908_b0df)
     }
+    position = 0
     let split = Self.size - Self.middle
+    var words = words.mutableSpan
     for index in 0..<split {
       words[index] = words[index + Self.middle] ^ mixed(words[index], words[index + 1])
     }
@@ -78,6 +80,5 @@ public struct MersenneTwister: Sendable {
       words[index] = words[index - split] ^ mixed(words[index], words[index + 1])
     }
     words[Self.size - 1] = words[Self.middle - 1] ^ mixed(words[Self.size - 1], words[0])
-    position = 0
   }
 }

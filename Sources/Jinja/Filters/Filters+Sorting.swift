@@ -10,7 +10,9 @@ extension Filters {
         paths = [try Path(bound[2])]
       }
       return .list(
-        try sorted(renderer.list(value), isReversed: flag(bound[0], renderer), renderer) {
+        try sorted(
+          renderer.list(value), isReversed: Methods.integer(bound[0], otherwise: 0) != 0, renderer
+        ) {
           element throws(Fault) in
           var keys: [Value] = []
           for path in paths {
@@ -29,7 +31,9 @@ extension Filters {
       guard case .dictionary(let mapping) = value else { throw .type("dictsort takes a dict.") }
       let caseCounts = try flag(bound[0], renderer)
       return .list(
-        try sorted(mapping.pairs, isReversed: flag(bound[2], renderer), renderer) {
+        try sorted(
+          mapping.pairs, isReversed: Methods.integer(bound[2], otherwise: 0) != 0, renderer
+        ) {
           pair throws(Fault) in
           folded(pair.items?[by == "key" ? 0 : 1] ?? .none, caseCounts: caseCounts)
         })

@@ -78,6 +78,7 @@ enum Globals {
       throw .arguments("dict", "takes at most one value besides those with names")
     }
     var result = Mapping()
+    if case .undefined(let undefined)? = arguments.positional.first { throw undefined.fault }
     if case .dictionary(let mapping)? = arguments.positional.first {
       result = mapping.copy()
     } else if let pairs = arguments.positional.first {

@@ -66,7 +66,10 @@ extension Renderer {
 
   /// `value.name`: an attribute, else the item of that name.
   func attribute(_ name: Text, of value: Value) throws(Fault) -> Value {
-    if case .undefined(let undefined) = value { throw undefined.fault }
+    if case .undefined(let undefined) = value {
+      guard Methods.isInternal(name.string, value) else { throw undefined.fault }
+      return unsafe(name, of: value)
+    }
     if let found = try ownAttribute(name, of: value) { return found }
     if case .dictionary(let mapping) = value, let member = mapping[name] { return member }
     return absent(name, of: value)

@@ -126,15 +126,15 @@ extension Renderer {
   func run(_ block: NamedBlock, visible: [(name: Text, value: Value?)] = []) throws(Fault) {
     try enter(Self.callDepth)
     defer { leave(Self.callDepth) }
+    let outer = around
+    defer { around = outer }
+    if !visible.isEmpty {
+      let all = around?.copy() ?? Mapping()
+      for (name, value) in visible { if let value { all.set(name, value) } }
+      around = all
+    }
     let inner = Activation(block.function, parent: nil)
     enter(block.scope, inner)
-    for step in block.scope.steps {
-      if case .variable(let slot, let name) = step,
-        let seen = visible.first(where: { $0.name == name }), let value = seen.value
-      {
-        inner.slots[slot] = value
-      }
-    }
     register(inner)
     _ = try execute(block.body, inner)
   }

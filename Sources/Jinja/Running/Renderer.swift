@@ -6,6 +6,8 @@ final class Renderer {
   private let variables: Mapping
   /// What is set at the top of the template, where blocks see it.
   let exported = Mapping()
+  /// What a scoped block sees of the scopes around it.
+  var around: Mapping?
   private var output: [UInt8] = []
   /// How many bodies are being rendered into values, and not into the text.
   private var captures = 0
@@ -146,7 +148,7 @@ final class Renderer {
 
   /// A variable of the template, or a global function.
   func variable(_ name: Text) -> Value? {
-    exported[name] ?? variables[name] ?? Globals.value(name, self)
+    around?[name] ?? exported[name] ?? variables[name] ?? Globals.value(name, self)
   }
 
   func enter(_ scope: Scope, _ activation: Activation) {

@@ -74,25 +74,32 @@ struct Replace: Normalizer, Decoder {
     var new = Passage.Rewriting(passage)
     var done = 0
     try needle.forEachMatch(in: passage.bytes, 0..<passage.bytes.count, &workspace) { match in
+      if new.bytes.count > passage.limit { return }
       new.keep(done..<match.lowerBound)
       new.add(content, from: match.upperBound - 1)
       done = match.upperBound
     }
+    guard new.bytes.count <= passage.limit else { throw .textGrows(limit: passage.limit) }
     new.keep(done..<passage.bytes.count)
     passage.take(new)
   }
 
   func decode(_ pieces: inout [[UInt8]], _ workspace: inout Workspace) throws(TokenizerError) {
+    let limit = mostDecoded(pieces)
+    var made = 0
     for index in pieces.indices {
       let piece = pieces[index]
       var new: [UInt8] = []
       var done = 0
       try needle.forEachMatch(in: piece, 0..<piece.count, &workspace) { match in
+        if made + new.count > limit { return }
         new += piece[done..<match.lowerBound]
         new += content
         done = match.upperBound
       }
       pieces[index] = new + piece[done...]
+      made += pieces[index].count
+      guard made <= limit else { throw .textGrows(limit: limit) }
     }
   }
 }

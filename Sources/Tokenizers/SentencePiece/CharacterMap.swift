@@ -16,7 +16,7 @@ struct CharacterMap: Sendable {
 
   /// No replacement is longer; the longest of Unicode's own has 33 bytes. Without a limit a short text could
   /// be told to grow beyond all memory.
-  private static let longestReplacement = 4096
+  private static let longestReplacement = 1024
 
   /// - Parameters:
   ///   - blob: the trie's size in bytes (four bytes, little-endian), the trie, the strings.

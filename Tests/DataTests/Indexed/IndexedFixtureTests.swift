@@ -169,3 +169,16 @@ private func json(_ window: TokenWindow) -> JSON {
     }
   }
 }
+
+@Test func makesUpDocumentsAsMegatronDoes() throws {
+  let plan = PretrainingPlan(
+    .mock(MockDocuments(vocabulary: 300, end: 7)), length: 64, samples: [40, 6, 3])
+  for (data, expected) in zip(try plan.build(), try expected("mock")) {
+    let data = try #require(data)
+    #expect(data.count == expected["count"]?.integer)
+    let items = try [0, 1, data.count - 1].map { index in
+      JSON.array(try data.window(index).inputs.map { .integer(Int($0)) })
+    }
+    #expect(sha256(JSON.array(items).serializedBytes()) == expected["sha"]?.string)
+  }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Support
 import Testing
 
@@ -122,10 +123,12 @@ func saysWhereAnIndexLies(place: Int, value: UInt64, width: Int, sentence: Strin
   }
 }
 
-/// A file that is cut to nothing and written again is written to the disk at once, a new one is not.
+/// Writes a new file without waiting for the disk, as Foundation does.
 private func write(_ bytes: [UInt8], to path: String) throws {
-  try? FileManager.default.removeItem(atPath: path)
-  try Data(bytes).write(to: URL(filePath: path))
+  unlink(path)
+  let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+  defer { close(descriptor) }
+  try #require(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
 }
 
 /// Changes a few bytes, or the length.
