@@ -19,7 +19,20 @@ public struct TextStream {
     self.tokenizer = tokenizer
     self.ids = ids
     done = ids.count
-    start = max(0, ids.count - Self.context)
+    var count = Self.context
+    start = max(0, ids.count - count)
+    while start > 0,
+      !Self.isVisible(try? tokenizer.decode(Array(ids[start...]), skipsSpecialTokens: true))
+    {
+      count *= 2
+      start = max(0, ids.count - count)
+    }
+  }
+
+  /// Whether a text holds more than spaces: spaces that begin a text may be left out, those behind other
+  /// characters never are.
+  private static func isVisible(_ text: String?) -> Bool {
+    text?.utf8.contains { $0 != 0x20 } ?? true
   }
 
   /// Takes a token and gives the text that is new with it.
@@ -31,7 +44,7 @@ public struct TextStream {
     let text = try grown()
     // A character that is not whole yet is decoded so.
     guard !text.isEmpty, text.unicodeScalars.last != "\u{FFFD}" else { return "" }
-    start = done
+    if Self.isVisible(text) { start = done }
     done = ids.count
     return text
   }
@@ -39,7 +52,7 @@ public struct TextStream {
   /// The text that was held back.
   public mutating func finish() throws(TokenizerError) -> String {
     let text = try grown()
-    start = ids.count
+    if Self.isVisible(text) { start = done }
     done = ids.count
     return text
   }

@@ -1,8 +1,9 @@
 import JSON
 import Tensors
 
-/// What the small files beside a tokenizer say: tokenizer_config.json, special_tokens_map.json,
-/// added_tokens.json and the chat templates. All of them may be missing.
+/// What the small files beside a tokenizer say, all of which may be missing.
+///
+/// They are tokenizer_config.json, special_tokens_map.json, added_tokens.json and the chat templates.
 ///
 /// Source: tokenization_utils_base.py and tokenization_utils_tokenizers.py of transformers 5.23.
 struct TokenizerConfiguration {

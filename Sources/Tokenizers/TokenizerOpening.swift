@@ -159,7 +159,12 @@ struct TokenizerOpening {
       var token = special.flags ?? AddedToken(content: content, id: 0)
       token.isSpecial = true
       token.isNormalized = special.flags?.isNormalized ?? false
-      token.id = Int32(max(pipeline.size, Int(tokens.map { $0.id + 1 }.max() ?? 0)))
+      let next = max(pipeline.size, Int(tokens.map { $0.id + 1 }.max() ?? 0))
+      guard next < Int32.max else {
+        throw .content(
+          file: "tokenizer_config.json", .idOutOfRange(piece: special.content, found: "\(next)"))
+      }
+      token.id = Int32(next)
       place(token)
     }
     if hasChanged {

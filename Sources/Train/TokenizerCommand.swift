@@ -138,7 +138,9 @@ struct TokenizerCommand: ParsableCommand {
 
 /// Standard input to standard output, line by line.
 enum Lines {
-  /// Calls `body` with each line that is not empty. What it wrote is printed, also if it throws.
+  /// Calls `body` with each line that is not empty.
+  ///
+  /// What it wrote is printed, also if it throws.
   static func each(_ body: (LineReader.Line, inout LineWriter) throws -> Void) throws {
     var reader = LineReader(STDIN_FILENO, name: "standard input")
     var writer = LineWriter()

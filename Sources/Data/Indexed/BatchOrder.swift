@@ -74,7 +74,7 @@ public struct BatchOrder: Sendable {
     self.dropsLast = dropsLast
   }
 
-  /// The samples of the next batch; -1 stands for none where a last batch is filled up. `nil` at the end.
+  /// The samples of the next batch; `nil` at the end, and -1 for none where a last batch is filled up.
   public mutating func nextBatch() -> [Int]? {
     switch kind {
     case .single: single()

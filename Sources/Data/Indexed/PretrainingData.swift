@@ -53,7 +53,7 @@ public struct PretrainingPlan: Sendable {
   public var dropsLastPartialValidation = true
   /// The share of samples made of each data set beyond those that are planned.
   public var surplus = 0.005
-  /// Where indices are kept. `nil`: nowhere.
+  /// Where indices are kept; nowhere if `nil`.
   public var cache: IndexCache?
   /// What tells the tokenizer from others in the names of kept indices (`unique_identifiers`).
   public var tokenizer: JSON = .null

@@ -61,18 +61,18 @@ public struct NumPyRandom: Sendable {
     return order
   }
 
-  /// `choice(count, size)`, with replacement: indices that may repeat. `count` must not be 0.
+  /// Indices below `count` that may repeat, as `choice(count, size)` draws them; `count` must not be 0.
   public mutating func choice(_ count: Int, size: Int) -> [Int] {
     (0..<size).map { _ in integer(in: 0..<count) }
   }
 
-  /// `choice(count, size, replace=False)`: indices that do not repeat, at most `count` of them.
+  /// Indices that do not repeat, at most `count` of them, as `choice(count, size, replace=False)` draws them.
   public mutating func distinctChoice(_ count: Int, size: Int) -> [Int] {
     precondition(size <= count)
     return Array(permutation(count).prefix(size))
   }
 
-  /// `choice(n, size, p=weights)` with n weights that sum to one: indices that may repeat.
+  /// Indices that may repeat, as `choice(n, size, p=weights)` draws them with n weights that sum to one.
   public mutating func choice(weights: [Double], size: Int) -> [Int] {
     var sums: [Double] = []
     var sum = 0.0

@@ -32,8 +32,8 @@ struct TekkenFile {
       throw .missing("pattern", in: "config")
     }
     self.pattern = pattern
-    let count = try Self.count(configuration, "default_num_special_tokens")
-    let size = try Self.count(configuration, "default_vocab_size")
+    let count = try Self.count(configuration, "default_num_special_tokens", limit: 1 << 20)
+    let size = try Self.count(configuration, "default_vocab_size", limit: 1 << 28)
     guard size >= count, size - count <= vocabulary.count else {
       throw .value(
         at: "config.default_vocab_size",
@@ -47,13 +47,12 @@ struct TekkenFile {
   }
 
   private static func count(
-    _ configuration: JSONObject, _ key: String
+    _ configuration: JSONObject, _ key: String, limit: Int
   ) throws(TokenizerFault) -> Int {
     guard let value = configuration[key] else { throw .missing(key, in: "config") }
-    // Ids are below 2^31, and no file has so many tokens.
-    guard let count = value.integer, (0...1 << 28).contains(count) else {
+    guard let count = value.integer, (0...limit).contains(count) else {
       throw .value(
-        at: "config.\(key)", expected: "a whole number from 0 to \(1 << 28)",
+        at: "config.\(key)", expected: "a whole number from 0 to \(limit)",
         found: "“\(value.serialized())”")
     }
     return count

@@ -1,5 +1,7 @@
 /// A tiktoken file: on each line the bytes of a token in base64, a space, and the token's rank, which is its
-/// id. Lines end with LF or CRLF; empty ones do not count.
+/// id.
+///
+/// Lines end with LF or CRLF; empty ones do not count.
 ///
 /// Source: tiktoken/load.py of tiktoken 0.14.
 struct TiktokenFile {

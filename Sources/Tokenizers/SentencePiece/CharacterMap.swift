@@ -14,9 +14,10 @@ struct CharacterMap: Sendable {
   /// More matches than these are not looked at, as in the library.
   private static let mostMatches = 32
 
-  /// No replacement is longer; the longest of Unicode's own has 33 bytes. Without a limit a short text could
-  /// be told to grow beyond all memory.
-  private static let longestReplacement = 4096
+  /// No replacement is longer; the longest of Unicode's own has 33 bytes.
+  ///
+  /// Without a limit a short text could be told to grow beyond all memory.
+  private static let longestReplacement = 1024
 
   /// - Parameters:
   ///   - blob: the trie's size in bytes (four bytes, little-endian), the trie, the strings.

@@ -9,7 +9,9 @@ struct ScoredMerges: Sendable {
   private let vocabulary: Vocabulary
   /// By id: whether a text's own characters may become the piece.
   private let isOrdinary: [Bool]
-  /// By id: how early a piece is made; larger is earlier. The order of the scores' bits, as the library has
+  /// By id: how early a piece is made; larger is earlier.
+  ///
+  /// It is the order of the scores' bits, as the library has
   /// it, so that -0 comes behind 0.
   private let priorities: [Int32]
   /// By id: whether the piece must be taken apart again.

@@ -68,7 +68,9 @@ struct SentencePieceModel: Sendable {
     String(decoding: file.text(piece), as: UTF8.self)
   }
 
-  /// All pieces. Names of control, unknown and byte pieces count before equal ordinary ones.
+  /// All pieces.
+  ///
+  /// Names of control, unknown and byte pieces count before equal ordinary ones.
   private static func vocabulary(_ file: SentencePieceFile) throws(TokenizerFault) -> Vocabulary {
     guard !file.pieces.isEmpty else {
       throw .malformed(offset: 0, expected: "a sentencepiece model with pieces")

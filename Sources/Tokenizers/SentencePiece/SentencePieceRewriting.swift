@@ -79,7 +79,7 @@ struct SentencePieceRewriting: Sendable {
     var end = place
     if removesExtraWhitespace { writer.removeTrailingSpace(&end) }
     if addsPrefix, putsWhitespaceBehind { writer.writeSpace(from: end) }
-    if keepsOrigins { writer.text.origins.append(Int32(end)) }
+    if keepsOrigins { writer.text.origins.append(Int32(truncatingIfNeeded: end)) }
     return writer.text
   }
 
