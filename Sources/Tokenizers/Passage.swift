@@ -12,7 +12,9 @@ struct Passage {
   /// How many bytes normalisers may make of it.
   let limit: Int
 
-  /// A part of an original text as it is. Each byte comes from the whole character that it belongs to.
+  /// A part of an original text as it is.
+  ///
+  /// Each byte comes from the whole character that it belongs to.
   init(_ text: [UInt8], _ range: Range<Int>, keepsOrigins: Bool) {
     bytes = range == 0..<text.count ? text : Array(text[range])
     starts = []
@@ -62,7 +64,9 @@ struct Passage {
     limit = whole.limit
   }
 
-  /// Where the byte at a place comes from. Without origins that is right only if nothing was changed.
+  /// Where the byte at a place comes from.
+  ///
+  /// Without origins that is right only if nothing was changed.
   func originStart(_ place: Int) -> Int {
     keepsOrigins && place < starts.count ? starts[place] : start + place
   }

@@ -130,7 +130,7 @@ public struct SpecialTokens: Sendable, Equatable {
   public var eos: Token?
   public var unk: Token?
   public var pad: Token?
-  /// All others, by the names that the configuration gives them: `sep_token`, `additional_special_tokens` …
+  /// All others, by the names that the configuration gives them, such as `sep_token`.
   public var others: [(name: String, token: Token)] = []
 
   public init() {}

@@ -152,7 +152,9 @@ struct Section {
     return Array(value.utf8)
   }
 
-  /// A truth value; the default counts where the key is missing. Without one it is required.
+  /// A truth value.
+  ///
+  /// - Parameter value: counts where the key is missing; without one it is required.
   func flag(_ key: String, default value: Bool? = nil) throws(TokenizerFault) -> Bool {
     if object[key] == nil, let value { return value }
     guard let value = object[key]?.bool else { throw fault(key, "true or false") }

@@ -145,8 +145,9 @@ struct ModelSection {
 
   // MARK: - Models
 
-  /// The model that the section describes. One that does not say its kind is known by its members, in the
-  /// order in which the crate tries.
+  /// The model that the section describes.
+  ///
+  /// One that does not say its kind is known by its members, in the order in which the crate tries.
   func model() throws(TokenizerFault) -> any TokenModel {
     if let fault { throw fault }
     guard vocabularyKind != nil else { throw small.fault("vocab", "an object or an array") }

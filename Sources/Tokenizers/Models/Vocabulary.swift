@@ -16,8 +16,9 @@ struct Vocabulary: Sendable {
   /// Where the bytes of each entry end, after a leading 0.
   private var ends: [Int] = [0]
   private var ids: [Int32] = []
-  /// By hash its upper half and the entry + 1, open addressing; 0 is free. The count of slots is a power of
-  /// two. The half spares a look at the bytes of nearly every piece that is another one.
+  /// By hash its upper half and the entry + 1, open addressing; 0 is free.
+  ///
+  /// The count of slots is a power of two. The half spares a look at the bytes of nearly every other piece.
   private var slots: [UInt64]
   /// Entry + 1 by id.
   private var entries: [Int32] = []
