@@ -86,4 +86,54 @@ private func generate(_ options: [String], from tokens: String = "1,5,9") throws
     #expect(outcome.status == 1)
     #expect(outcome.error.contains("Token 99999 at index 1"))
   }
+
+  /// Runs the command on a model of the repository with one of its small tokenizers beside it.
+  private func continued(
+    _ arguments: [String], files: [String: String] = [:]
+  ) throws -> BuiltProgram.Outcome {
+    try Support.withTemporaryFolder { folder in
+      let copy = folder.appending(path: "model")
+      try FileManager.default.copyItem(at: URL(filePath: llama), to: copy)
+      for name in names(in: copy) where name.hasPrefix("tokenizer") || name.hasPrefix("chat") {
+        try FileManager.default.removeItem(at: copy.appending(path: name))
+      }
+      try FileManager.default.copyItem(
+        at: Support.fixtures.appending(path: "sentences/unigram_bare.model"),
+        to: copy.appending(path: "tokenizer.model"))
+      for (name, text) in files {
+        try Data(text.utf8).write(to: copy.appending(path: name))
+      }
+      return try program.run(
+        ["generate", "--model", copy.path, "--ignore-eos", "--max-new-tokens", "5"] + arguments)
+    }
+  }
+
+  @Test func aPromptIsContinuedAsItsTokensAre() throws {
+    let outcome = try continued(["--prompt", "the dog", "--json"])
+    #expect(outcome.status == 0, "\(outcome.error)")
+    let object = try outcome.object
+    let tokens = try #require(object["tokens"] as? [Int])
+    let new = try #require(object["new"] as? [Int])
+    let prompt = tokens.dropLast(new.count).map(String.init).joined(separator: ",")
+    #expect(try generate(["--max-new-tokens", "5"], from: prompt) == new)
+    #expect(object["prompt"] as? String == "the dog")
+    let text = try #require(object["text"] as? String)
+    #expect(try continued(["--prompt", "the dog"]).output == text + "\n")
+  }
+
+  @Test func aChatIsWrittenByTheFoldersTemplate() throws {
+    let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"
+    let outcome = try continued(
+      ["--prompt", "hello", "--chat", "--json"], files: ["chat_template.jinja": template])
+    #expect(outcome.status == 0, "\(outcome.error)")
+    #expect(try outcome.object["prompt"] as? String == "user: hello")
+    let without = try continued(["--prompt", "hello", "--chat"])
+    #expect(without.status == 1)
+    #expect(without.error.contains("no chat template"))
+  }
+
+  @Test(arguments: [[], ["--prompt", "a", "--tokens", "1"], ["--chat", "--tokens", "1"]])
+  func whatToContinueIsSaidOnce(_ arguments: [String]) throws {
+    #expect(try program.run(["generate", "--model", llama] + arguments).status == 2)
+  }
 }
