@@ -47,7 +47,7 @@ public struct Conversation: Sendable {
   ) throws(Problem) -> Rendering {
     guard !messages.isEmpty else { throw .empty }
     guard continued == nil || !addsGenerationPrompt else { throw .continuesAndPrompts }
-    var messages = messages.map { Self.withReasoning(Self.withoutNull($0)) }
+    var messages = messages.map { Self.prepared($0) }
     var last: String?
     if let continued {
       last = try Self.mark(&messages[messages.count - 1], continued, template.source)
@@ -67,6 +67,11 @@ public struct Conversation: Sendable {
     }
     if let last { rendering.text = try Self.cut(rendering.text, last) }
     return rendering
+  }
+
+  /// A message as templates get it: without null members, and its reasoning under every name they read.
+  public static func prepared(_ message: JSONObject) -> JSONObject {
+    withReasoning(withoutNull(message))
   }
 
   /// Absent members are handled by more templates than null ones.

@@ -41,12 +41,12 @@ struct Prompt {
       throw RenderError.noTemplate("default", tokenizer: folder, known: [])
     }
     let template = try Template(named.text, name: "the template “\(named.name)” of \(folder)")
-    var variables = tokenizer.special.variables
-    variables["messages"] = .array([
-      .object(["role": .string("user"), "content": .string(text)])
+    var conversation = Conversation(messages: [
+      ["role": .string("user"), "content": .string(text)]
     ])
-    variables["add_generation_prompt"] = .bool(true)
-    return try template.render(variables).text
+    conversation.variables = tokenizer.special.variables
+    conversation.addsGenerationPrompt = true
+    return try conversation.rendered(by: template).text
   }
 }
 

@@ -135,24 +135,3 @@ enum RenderError: Error, CustomStringConvertible {
     }
   }
 }
-
-extension SpecialTokens {
-  /// The tokens as a template's variables: `bos_token` and so on.
-  var variables: JSONObject {
-    var result = JSONObject()
-    for (name, token) in [
-      ("bos_token", bos), ("eos_token", eos), ("unk_token", unk), ("pad_token", pad),
-    ] {
-      if let token { result[name] = .string(token.text) }
-    }
-    for (name, token) in others {
-      let isList = name.hasSuffix("_tokens")
-      if isList {
-        result[name] = .array((result[name]?.array ?? []) + [.string(token.text)])
-      } else {
-        result[name] = .string(token.text)
-      }
-    }
-    return result
-  }
-}

@@ -52,25 +52,14 @@ public struct ChatTemplate: Sendable {
     more: JSONObject = JSONObject()
   ) throws(DataError) -> Rendering {
     var all: JSONObject = [
-      "messages": .array(messages.map { .object(Self.aliased($0)) }), "tools": tools ?? .null,
+      "messages": .array(messages.map { .object(Jinja.Conversation.prepared($0)) }),
+      "tools": tools ?? .null,
       "documents": .null, "add_generation_prompt": .bool(addsGenerationPrompt),
     ]
     for (key, value) in variables.members { all[key] = value }
     for (key, value) in more.members { all[key] = value }
     let renderer = tools == nil ? renderer : toolRenderer ?? renderer
     do { return try renderer(all) } catch { throw .template(error) }
-  }
-
-  /// A message whose reasoning stands under every name that templates read, as transformers hands it to them.
-  private static func aliased(_ message: JSONObject) -> JSONObject {
-    let names = ["reasoning_content", "thinking", "reasoning"]
-    guard let reasoning = names.compactMap({ message[$0] }).first(where: { !$0.isNull }) else {
-      return message
-    }
-    var result: JSONObject = ["thinking": reasoning]
-    for (key, value) in message.members { result[key] = value }
-    result["reasoning_content"] = reasoning
-    return result
   }
 
   /// Whether the template says itself what an assistant wrote.

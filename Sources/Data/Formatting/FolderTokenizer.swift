@@ -47,19 +47,5 @@ public struct FolderTokenizer: TextTokenizer {
     try tokenizer.encoding(text, addsSpecialTokens: addsSpecialTokens)
   }
 
-  public var templateVariables: JSONObject {
-    let special = tokenizer.special
-    var variables = JSONObject()
-    let named = [
-      ("bos_token", special.bos), ("eos_token", special.eos), ("unk_token", special.unk),
-      ("pad_token", special.pad),
-    ]
-    for (name, token) in named {
-      if let token { variables[name] = .string(token.text) }
-    }
-    for (name, token) in special.others where variables[name] == nil {
-      variables[name] = .string(token.text)
-    }
-    return variables
-  }
+  public var templateVariables: JSONObject { tokenizer.special.variables }
 }

@@ -20,7 +20,7 @@ final class MacroObject: Object {
 
   func attribute(_ name: Text, _ renderer: Renderer) throws(Fault) -> Value? {
     switch name.string {
-    case "name": macro.name.map { .text($0) } ?? .none
+    case "name": macro.name.map { .text($0) } ?? Value.none
     case "arguments": .tuple(macro.parameters.map { .text($0) })
     case "catch_kwargs": .bool(macro.namedSlot != nil)
     case "catch_varargs": .bool(macro.positionalSlot != nil)
