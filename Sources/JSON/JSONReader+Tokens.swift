@@ -95,7 +95,10 @@ extension JSONReader {
     while place < bytes.count {
       let byte = bytes[place]
       if byte >= 0x80 {
-        try skipMultibyte(byte)
+        guard let length = multibyteLength(bytes, at: place) else {
+          throw .invalidUTF8(offset: place)
+        }
+        place += length
       } else if byte == ASCII.quote || byte == ASCII.backslash {
         return
       } else if byte < 0x20 {
@@ -105,30 +108,6 @@ extension JSONReader {
       }
     }
     throw unexpected("a closing quote")
-  }
-
-  /// Steps over one character of two to four bytes, as Unicode's table 3-7 allows them: no overlong
-  /// spelling, no surrogate, nothing beyond U+10FFFF.
-  private mutating func skipMultibyte(_ lead: UInt8) throws(JSONError) {
-    let length: Int
-    var second: ClosedRange<UInt8> = 0x80...0xBF
-    switch lead {
-    case 0xC2...0xDF: length = 2
-    case 0xE0...0xEF:
-      length = 3
-      if lead == 0xE0 { second = 0xA0...0xBF } else if lead == 0xED { second = 0x80...0x9F }
-    case 0xF0...0xF4:
-      length = 4
-      if lead == 0xF0 { second = 0x90...0xBF } else if lead == 0xF4 { second = 0x80...0x8F }
-    default: throw .invalidUTF8(offset: place)
-    }
-    guard place + length <= bytes.count, second.contains(bytes[place + 1]) else {
-      throw .invalidUTF8(offset: place)
-    }
-    for index in place + 2..<place + length where bytes[index] & 0xC0 != 0x80 {
-      throw .invalidUTF8(offset: place)
-    }
-    place += length
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(JSONError) {

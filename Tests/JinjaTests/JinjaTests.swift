@@ -28,6 +28,13 @@ func outcome(_ source: String, _ variables: JSONObject = [:]) -> Result<Renderin
 }
 
 @Suite("Templates") struct TemplateTests {
+  /// Python's `json.dumps("\x7fé")`, and the same with `ensure_ascii=False`.
+  @Test func onlyJSONInASCIIEscapesTheDeleteCharacter() throws {
+    let template = try Template("{{ x | tojson(ensure_ascii=true) }} {{ x | tojson }}")
+    let rendering = try template.render(["x": .string("\u{7F}é")])
+    #expect(rendering.text == #""\u007f\u00e9" "\#u{7F}é""#)
+  }
+
   @Test("render as jinja2 does in the environment of transformers")
   func fixtures() throws {
     let variables = try sampleVariables()

@@ -6,20 +6,9 @@ public struct ChatTemplate: Sendable {
   /// The template's text.
   public let source: String
   private let variables: JSONObject
-  private let renderer: @Sendable (JSONObject) throws -> Rendering
+  private let template: Template
   /// What renders conversations with tools, where a model ships another template for them.
-  private let toolRenderer: (@Sendable (JSONObject) throws -> Rendering)?
-
-  /// - Parameter renderer: renders `source` with variables.
-  public init(
-    _ source: String, variables: JSONObject = JSONObject(),
-    renderer: @escaping @Sendable (JSONObject) throws -> Rendering
-  ) {
-    self.source = source
-    self.variables = variables
-    self.renderer = renderer
-    toolRenderer = nil
-  }
+  private let toolTemplate: Template?
 
   /// A template as a model ships it.
   ///
@@ -32,17 +21,13 @@ public struct ChatTemplate: Sendable {
     _ source: String, name: String = "chat template", variables: JSONObject = JSONObject(),
     tools: String? = nil
   ) throws(DataError) {
+    self.source = source
+    self.variables = variables
     do throws(TemplateError) {
-      let template = try Template(source, name: name)
-      self.source = source
-      self.variables = variables
-      renderer = { try template.render($0) }
-      guard let tools else {
-        toolRenderer = nil
-        return
+      template = try Template(source, name: name)
+      toolTemplate = try tools.map { (text) throws(TemplateError) in
+        try Template(text, name: "the chat template “tool_use”")
       }
-      let other = try Template(tools, name: "the chat template “tool_use”")
-      toolRenderer = { try other.render($0) }
     } catch { throw .template(error) }
   }
 
@@ -58,8 +43,8 @@ public struct ChatTemplate: Sendable {
     ]
     for (key, value) in variables.members { all[key] = value }
     for (key, value) in more.members { all[key] = value }
-    let renderer = tools == nil ? renderer : toolRenderer ?? renderer
-    do { return try renderer(all) } catch { throw .template(error) }
+    let chosen = tools == nil ? template : toolTemplate ?? template
+    do throws(TemplateError) { return try chosen.render(all) } catch { throw .template(error) }
   }
 
   /// Whether the template says itself what an assistant wrote.

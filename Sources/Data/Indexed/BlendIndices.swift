@@ -17,6 +17,19 @@ public struct BlendIndices: Sendable {
   ///
   /// - Parameter weights: sum to one.
   public init(weights: [Double], count: Int) {
+    self.init(weights, count: count, sizes: nil)
+  }
+
+  /// Every sample of every data set once, mixed in proportion.
+  ///
+  /// - Parameter sizes: the samples of each.
+  public init(exhausting sizes: [Int]) {
+    let total = sizes.reduce(0, +)
+    self.init(sizes.map { Double($0) / Double(total) }, count: total, sizes: sizes)
+  }
+
+  /// - Parameter sizes: how many samples each data set has to give, where that is bounded.
+  private init(_ weights: [Double], count: Int, sizes: [Int]?) {
     var taken = [Int](repeating: 0, count: weights.count)
     var datasets: [Int16] = []
     var samples: [Int64] = []
@@ -27,34 +40,8 @@ public struct BlendIndices: Sendable {
       var best = 0
       var most = -Double.infinity
       for (dataset, weight) in weights.enumerated() {
+        if let sizes, taken[dataset] >= sizes[dataset] { continue }
         let lag = weight * place - Double(taken[dataset])
-        if lag > most { (best, most) = (dataset, lag) }
-      }
-      datasets.append(Int16(truncatingIfNeeded: best))
-      samples.append(Int64(taken[best]))
-      taken[best] += 1
-    }
-    self.datasets = .int16(datasets)
-    self.samples = .int64(samples)
-  }
-
-  /// Every sample of every data set once, mixed in proportion.
-  ///
-  /// - Parameter sizes: the samples of each.
-  public init(exhausting sizes: [Int]) {
-    let total = sizes.reduce(0, +)
-    let weights = sizes.map { Double($0) / Double(total) }
-    var taken = [Int](repeating: 0, count: sizes.count)
-    var datasets: [Int16] = []
-    var samples: [Int64] = []
-    datasets.reserveCapacity(total)
-    samples.reserveCapacity(total)
-    for index in 0..<total {
-      let place = Double(max(index, 1))
-      var best = -1
-      var most = -Double.infinity
-      for dataset in sizes.indices where taken[dataset] < sizes[dataset] {
-        let lag = weights[dataset] * place - Double(taken[dataset])
         if lag > most { (best, most) = (dataset, lag) }
       }
       datasets.append(Int16(truncatingIfNeeded: best))

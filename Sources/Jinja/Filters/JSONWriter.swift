@@ -1,3 +1,5 @@
+import JSON
+
 /// The filter `tojson` as transformers defines it: Python's `json.dumps` with `ensure_ascii=False`.
 struct JSONWriter {
   private let renderer: Renderer
@@ -110,35 +112,6 @@ struct JSONWriter {
   }
 
   private mutating func write(_ text: Text) {
-    bytes.append(UInt8(ascii: "\""))
-    if isASCIIOnly, !text.isASCII {
-      for unit in text.string.utf16 {
-        if unit < 0x80 { write(UInt8(unit)) } else { escape(unit) }
-      }
-    } else {
-      for byte in text.bytes { write(byte) }
-    }
-    bytes.append(UInt8(ascii: "\""))
-  }
-
-  private mutating func write(_ byte: UInt8) {
-    switch byte {
-    case UInt8(ascii: "\""), Byte.backslash: bytes += [Byte.backslash, byte]
-    case 0x08: bytes += "\\b".utf8
-    case 0x09: bytes += "\\t".utf8
-    case 0x0A: bytes += "\\n".utf8
-    case 0x0C: bytes += "\\f".utf8
-    case 0x0D: bytes += "\\r".utf8
-    case 0x00..<0x20: escape(UInt16(byte))
-    case 0x7F where isASCIIOnly: bytes.append(byte)
-    default: bytes.append(byte)
-    }
-  }
-
-  private mutating func escape(_ unit: UInt16) {
-    let digits = String(unit, radix: 16)
-    bytes += "\\u".utf8
-    bytes += repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count)
-    bytes += digits.utf8
+    bytes += JSON.string(text.string).serializedBytes(asciiOnly: isASCIIOnly)
   }
 }
