@@ -85,6 +85,23 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
+    .target(name: "Metrics", dependencies: ["CZlib", "JSON", "Tensors"], swiftSettings: fast),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "JSON",
+        "Kernels",
+        "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers", "Weights",
+      ],
+      swiftSettings: fast),
+    .target(
+      name: "Configuration",
+      dependencies: [
+        "Architectures", "Blueprint", "Checkpoints", "Console", "Data", "Engine", "JSON", "Kernels",
+        "MegatronFormat", "Tensors", "Tokenizers", "Training",
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: fast),
     .executableTarget(
       name: "Convert",
       dependencies: [
@@ -102,10 +119,10 @@ let package = Package(
     .executableTarget(
       name: "Train",
       dependencies: [
-        "Blueprint", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja", "JSON", "Kernels",
-        "MegatronFormat", "SafeTensors", "Tensors", "Tokenizers", "Weights",
+        "Blueprint", "Configuration", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja",
+        "JSON", "Kernels", "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers",
+        "Training", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: fast),
 
@@ -134,6 +151,16 @@ let package = Package(
       dependencies: [
         "Engine", "Architectures", "Checkpoints", "SafeTensors", "Support", "Weights",
       ]),
+    .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSON", "Support", "Tensors"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Adapters", "Blueprint", "Checkpoints", "Data", "Engine", "JSON", "Kernels",
+        "MegatronFormat", "Metrics", "SafeTensors", "Support", "Tensors", "Weights",
+      ]),
+    .testTarget(
+      name: "ConfigurationTests",
+      dependencies: ["Configuration", "Data", "Engine", "JSON", "Support", "Training"]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),

@@ -1,9 +1,11 @@
+import Configuration
 import Console
 import Data
 import Glibc
 import JSON
 import Tensors
 import Tokenizers
+import Training
 
 /// What reads rows of data, and configurations.
 extension FuzzArea {
@@ -39,7 +41,7 @@ extension FuzzArea {
   /// The sections about data of a run's configuration.
   static let configurations = FuzzArea(name: "configurations") { bytes in
     try withFile(bytes) { path in
-      _ = try DataConfiguration(try ConfigurationSection.load(path))
+      _ = try DataSettings(try ConfigurationSection.load(path))
     }
   }
 

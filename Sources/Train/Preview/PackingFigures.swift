@@ -1,16 +1,7 @@
 import Console
 import Data
 import JSON
-
-/// How samples are put into packs.
-enum PackingMethod: String, CaseIterable {
-  /// In the order they come, as Automodel does.
-  case sequential
-  case firstFitDecreasing = "first_fit_decreasing"
-  /// As Megatron-Bridge does unless told otherwise.
-  case firstFitShuffle = "first_fit_shuffle"
-  case bestFit = "best_fit"
-}
+import Training
 
 /// How well samples fit into packs.
 struct PackingFigures {

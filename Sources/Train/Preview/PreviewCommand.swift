@@ -1,7 +1,9 @@
 import ArgumentParser
+import Configuration
 import Console
 import Data
 import JSON
+import Training
 
 /// `train preview`: what a run would learn, before it does.
 struct PreviewCommand: ParsableCommand, ReportsJSON {
@@ -151,10 +153,10 @@ struct PreviewCommand: ParsableCommand, ReportsJSON {
   }
 
   /// The configuration, with what the command line says in its place.
-  private func settled() throws -> DataConfiguration {
-    var settled = DataConfiguration()
+  private func settled() throws -> DataSettings {
+    var settled = DataSettings()
     if let path = source.configuration {
-      settled = try DataConfiguration(try ConfigurationSection.load(path))
+      settled = try DataSettings(try ConfigurationSection.load(path))
     }
     if !source.data.isEmpty {
       settled.files = source.data

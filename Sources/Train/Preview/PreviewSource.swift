@@ -1,11 +1,13 @@
+import Configuration
 import Data
 import JSON
 import Tensors
 import Tokenizers
+import Training
 
 /// The data a preview is of: what a configuration says, and what the command line says instead.
 struct PreviewSource {
-  private(set) var configuration: DataConfiguration
+  private(set) var configuration: DataSettings
   private(set) var tokenizer: FolderTokenizer?
   private(set) var dataset: Dataset
   /// The same without cutting, to tell what was cut; `nil` where nothing is.
@@ -15,7 +17,7 @@ struct PreviewSource {
   private(set) var rows: Int
   private(set) var notes: [String]
 
-  init(_ configuration: DataConfiguration, limits: ReadingLimits) throws {
+  init(_ configuration: DataSettings, limits: ReadingLimits) throws {
     if let packs = try Self.packs(configuration) {
       self = packs
       return
@@ -68,7 +70,7 @@ struct PreviewSource {
 
   /// The samples of the split, drawn as Megatron-Bridge draws them where it does, and as many as are wanted.
   private static func chosen(
-    _ dataset: Dataset, _ configuration: DataConfiguration
+    _ dataset: Dataset, _ configuration: DataSettings
   ) throws -> Dataset {
     var chosen = dataset.selecting(configuration.split.range(of: dataset.count))
     if let drawn = configuration.drawn, chosen.count > 0 {
@@ -79,7 +81,7 @@ struct PreviewSource {
   }
 
   /// Samples that lie packed in one `.npy` file; `nil` where the data are something else.
-  private static func packs(_ configuration: DataConfiguration) throws -> PreviewSource? {
+  private static func packs(_ configuration: DataSettings) throws -> PreviewSource? {
     guard configuration.files.count == 1, let file = configuration.files.first,
       file.hasSuffix(".npy")
     else { return nil }
@@ -97,7 +99,7 @@ struct PreviewSource {
   }
 
   private init(
-    configuration: DataConfiguration, tokenizer: FolderTokenizer?, dataset: Dataset,
+    configuration: DataSettings, tokenizer: FolderTokenizer?, dataset: Dataset,
     whole: Dataset?, kind: RowKind?, rows: Int, notes: [String]
   ) {
     self.configuration = configuration
@@ -109,7 +111,7 @@ struct PreviewSource {
     self.notes = notes
   }
 
-  private static func made(_ mock: DataConfiguration.Mock) -> Dataset {
+  private static func made(_ mock: DataSettings.Mock) -> Dataset {
     switch mock {
     case .uniform(let vocabulary, let length, let count):
       MockData.uniform(vocabulary: vocabulary, length: length, count: count, seed: 0)
@@ -122,7 +124,7 @@ struct PreviewSource {
 
   /// The template that is given, or the tokenizer's own where the rows call for one.
   private static func template(
-    _ configuration: DataConfiguration, _ tokenizer: FolderTokenizer, _ kind: RowKind
+    _ configuration: DataSettings, _ tokenizer: FolderTokenizer, _ kind: RowKind
   ) throws -> ChatTemplate? {
     let variables = tokenizer.templateVariables
     if let given = configuration.chatTemplate {

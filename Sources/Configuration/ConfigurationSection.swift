@@ -10,10 +10,10 @@ import Yams
 /// It remembers which keys were read; `finish` refuses the others, with their place and the nearest key that was.
 /// A command reads the sections it knows and leaves the rest; a full configuration is the same thing with a reader
 /// for each section, after which `finish` is called at the top as well.
-final class ConfigurationSection {
-  let file: String
+package final class ConfigurationSection {
+  package let file: String
   /// The keys on the way here: `dataset.packed_sequence_specs`; empty at the top.
-  let path: String
+  package let path: String
   private let place: Place
   private let entries: [(key: String, node: Node)]
   private var known: [String] = []
@@ -21,7 +21,7 @@ final class ConfigurationSection {
   /// Reads a file, whose top is a mapping.
   ///
   /// - Throws: `ConfigurationError`, also for a file beyond a megabyte or nested deeper than any configuration.
-  static func load(_ file: String) throws -> ConfigurationSection {
+  package static func load(_ file: String) throws -> ConfigurationSection {
     let input = try InputFile(file)
     func wrong(_ line: Int, _ column: Int, _ problem: String) -> ConfigurationError {
       ConfigurationError(
@@ -111,14 +111,14 @@ final class ConfigurationSection {
 
   // MARK: Values
 
-  func section(_ key: String) throws(ConfigurationError) -> ConfigurationSection? {
+  package func section(_ key: String) throws(ConfigurationError) -> ConfigurationSection? {
     guard let found = find(key) else { return nil }
     return try ConfigurationSection(found.node, file: file, path: dotted(key))
   }
 
-  func string(_ key: String) throws(ConfigurationError) -> String? { try find(key)?.text() }
+  package func string(_ key: String) throws(ConfigurationError) -> String? { try find(key)?.text() }
 
-  func integer(_ key: String) throws(ConfigurationError) -> Int? {
+  package func integer(_ key: String) throws(ConfigurationError) -> Int? {
     guard let found = find(key) else { return nil }
     let text = try found.text().replacing("_", with: "")
     guard let number = Int(text) else {
@@ -128,7 +128,7 @@ final class ConfigurationSection {
   }
 
   /// A whole number that is not negative.
-  func count(_ key: String) throws(ConfigurationError) -> Int? {
+  package func count(_ key: String) throws(ConfigurationError) -> Int? {
     guard let number = try integer(key) else { return nil }
     guard number >= 0, let found = find(key) else {
       throw fault(key, "It must not be negative, and is \(number).")
@@ -137,7 +137,7 @@ final class ConfigurationSection {
     return number
   }
 
-  func number(_ key: String) throws(ConfigurationError) -> Double? {
+  package func number(_ key: String) throws(ConfigurationError) -> Double? {
     guard let found = find(key) else { return nil }
     let text = try found.text()
     guard let number = Double(text), number.isFinite else {
@@ -146,7 +146,7 @@ final class ConfigurationSection {
     return number
   }
 
-  func flag(_ key: String) throws(ConfigurationError) -> Bool? {
+  package func flag(_ key: String) throws(ConfigurationError) -> Bool? {
     guard let found = find(key) else { return nil }
     let text = try found.text()
     switch text.lowercased() {
@@ -157,7 +157,7 @@ final class ConfigurationSection {
   }
 
   /// One of several words.
-  func choice<Choice: RawRepresentable & CaseIterable>(
+  package func choice<Choice: RawRepresentable & CaseIterable>(
     _ key: String, of type: Choice.Type
   ) throws(ConfigurationError) -> Choice? where Choice.RawValue == String {
     guard let found = find(key) else { return nil }
@@ -170,7 +170,7 @@ final class ConfigurationSection {
   }
 
   /// A word, or a list of words.
-  func strings(_ key: String) throws(ConfigurationError) -> [String]? {
+  package func strings(_ key: String) throws(ConfigurationError) -> [String]? {
     guard let found = find(key) else { return nil }
     guard let list = found.node.sequence else { return [try found.text()] }
     var texts: [String] = []
@@ -181,7 +181,7 @@ final class ConfigurationSection {
   }
 
   /// The keys of this section and their values, all of them words.
-  func words() throws(ConfigurationError) -> [(key: String, value: String)] {
+  package func words() throws(ConfigurationError) -> [(key: String, value: String)] {
     var words: [(key: String, value: String)] = []
     for entry in entries {
       if let value = try string(entry.key) { words.append((entry.key, value)) }
@@ -189,23 +189,23 @@ final class ConfigurationSection {
     return words
   }
 
-  func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
+  package func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
   // MARK: Faults
 
   /// Says that keys are known, whose values change nothing here.
-  func allow(_ keys: String...) {
+  package func allow(_ keys: String...) {
     for key in keys { _ = find(key) }
   }
 
   /// An error about a key, at its value, or at the section if the key is absent.
-  func fault(_ key: String, _ problem: String) -> ConfigurationError {
+  package func fault(_ key: String, _ problem: String) -> ConfigurationError {
     find(key)?.wrong(problem)
       ?? ConfigurationError(place: place, key: dotted(key), problem: problem)
   }
 
   /// Throws for the first key that nobody asked for.
-  func finish() throws(ConfigurationError) {
+  package func finish() throws(ConfigurationError) {
     guard let stray = entries.first(where: { !known.contains($0.key) }) else { return }
     let near = Spelling.nearest(to: stray.key, among: known)
     throw ConfigurationError(
@@ -254,13 +254,13 @@ final class ConfigurationSection {
 }
 
 /// What is wrong with a configuration, and where.
-struct ConfigurationError: Error, CustomStringConvertible {
-  var place: Place
+package struct ConfigurationError: Error, CustomStringConvertible {
+  package var place: Place
   /// The dotted key; empty for the file as a whole.
-  var key: String
-  var problem: String
+  package var key: String
+  package var problem: String
 
-  init(place: Place, key: String, problem: String) {
+  package init(place: Place, key: String, problem: String) {
     self.place = place
     self.key = key
     self.problem = problem
@@ -283,5 +283,5 @@ struct ConfigurationError: Error, CustomStringConvertible {
     }
   }
 
-  var description: String { "\(place): " + (key.isEmpty ? problem : "\(key): \(problem)") }
+  package var description: String { "\(place): " + (key.isEmpty ? problem : "\(key): \(problem)") }
 }

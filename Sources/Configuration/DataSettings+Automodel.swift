@@ -1,7 +1,8 @@
 import Data
+import Training
 
 /// The sections of Automodel's YAML files: `dataset`, `packed_sequence`, `model`, `tokenizer`.
-extension DataConfiguration {
+extension DataSettings {
   mutating func readAutomodel(
     _ top: ConfigurationSection, _ section: ConfigurationSection, _ target: String
   ) throws {

@@ -1,8 +1,9 @@
 import Data
 import JSON
+import Training
 
 /// The sections of Megatron-Bridge's files: `dataset` and `tokenizer`.
-extension DataConfiguration {
+extension DataSettings {
   mutating func readBridge(_ top: ConfigurationSection, _ section: ConfigurationSection) throws {
     format = FormatOptions(.bridge)
     packing = .firstFitShuffle
