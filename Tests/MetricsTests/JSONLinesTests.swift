@@ -40,7 +40,9 @@ struct JSONLinesTests {
       let run = try ExampleRun(in: folder)
       let writer = try JSONLinesWriter(folder: folder.path, run.description)
       var random = SystemRandomNumberGenerator()
-      var losses: [Double] = [.leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1 + 0.2, 1e16, -0.0]
+      var losses: [Double] = [
+        .leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1 + 0.2, 1e16, -0.0,
+      ]
       while losses.count < 200 {
         let loss = Double(bitPattern: random.next())
         if loss.isFinite { losses.append(loss) }
