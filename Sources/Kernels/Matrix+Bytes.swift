@@ -9,7 +9,8 @@ extension Matrix {
   public var bytes: ByteRuns {
     precondition(isDense)
     let rowBytes = columns * numbers.byteWidth
-    return ByteRuns(memory: start, byteCount: count * numbers.byteWidth, rowBytes: rowBytes, of: memory)
+    return ByteRuns(
+      memory: start, byteCount: count * numbers.byteWidth, rowBytes: rowBytes, of: memory)
   }
 }
 

@@ -91,7 +91,8 @@ struct PairPlaces {
     let rows = slot.packedRows(pair.place.rows) ?? []
     if rows == slot.packedRows(.all) { return .known(.whole) }
     for member in AdapterMember.allCases where member != .whole && pair.magnitude == nil {
-      guard !slot.split.isExpert, case .success(let ranges) = member.rows(of: slot, attentions[slot])
+      guard !slot.split.isExpert,
+        case .success(let ranges) = member.rows(of: slot, attentions[slot])
       else { continue }
       if rows == ranges.flatMap(Array.init) { return .known(member) }
     }

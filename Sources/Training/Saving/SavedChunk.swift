@@ -52,7 +52,8 @@ struct RowSource: Sendable {
 
 extension MegatronPiece {
   /// The chunks of the piece, under its key with something before it.
-  func chunks(_ head: String, _ split: Split, _ source: RowSource, as target: DType) -> [SavedChunk] {
+  func chunks(_ head: String, _ split: Split, _ source: RowSource, as target: DType) -> [SavedChunk]
+  {
     shards(split, ParallelSizes()).map { shard in
       SavedChunk(
         key: head + key, shape: keyShape, offsets: shard.offsets, sizes: shard.sizes,

@@ -16,6 +16,8 @@ public enum SavingError: Error, Sendable {
   case missing(folder: String, what: String)
   case noOptimiser(folder: String, layout: String?)
   case noCheckpoint(path: String)
+  /// Another run writes there.
+  case inUse(folder: String)
   case malformed(file: String, reason: String)
 }
 
@@ -32,7 +34,9 @@ extension SavingError: CustomStringConvertible {
         + "model with merge-lora, and begin with the result."
     case .damaged(let folder, let reason, let before):
       "\(folder) is damaged: \(reason) "
-        + (before.map { "The checkpoint before it is \($0): go on from there with checkpoint.load=\($0)." }
+        + (before.map {
+          "The checkpoint before it is \($0): go on from there with checkpoint.load=\($0)."
+        }
           ?? "There is no other checkpoint beside it; copy it again if it was copied.")
     case .holdsAdapters(let folder):
       "\(folder) holds adapters and no weights. Name the model that they were trained on."
@@ -53,6 +57,9 @@ extension SavingError: CustomStringConvertible {
     case .noCheckpoint(let path):
       "\(path) holds no checkpoint to go on with. Give a run folder or a folder iter_… in it, or leave "
         + "checkpoint.load out to begin anew."
+    case .inUse(let folder):
+      "\(folder) is the folder of a run that is under way. Wait for its end, or save somewhere else "
+        + "(checkpoint.save)."
     case .malformed(let file, let reason): "\(file): \(reason)"
     }
   }

@@ -41,7 +41,9 @@ struct WeightChunks {
     for placed in model.blueprint.slots {
       guard let source = try weightSource(placed) else { continue }
       let pieces = names.pieces(of: placed)
-      var weights = pieces.flatMap { $0.chunks("", placed.slot.split, source, as: dtype(placed.slot)) }
+      var weights = pieces.flatMap {
+        $0.chunks("", placed.slot.split, source, as: dtype(placed.slot))
+      }
       if keepsOptimiser, !placed.slot.isConstant {
         states += self.states(placed, pieces, source, beside: &weights)
       }
@@ -73,7 +75,8 @@ struct WeightChunks {
     guard let weights else { return nil }
     let (runs, stored) = try weights.packed(placed, as: type)
     return RowSource(stored, work: .computing) {
-      runs.slice($0.lowerBound * width * stored.byteWidth..<$0.upperBound * width * stored.byteWidth)
+      runs.slice(
+        $0.lowerBound * width * stored.byteWidth..<$0.upperBound * width * stored.byteWidth)
     }
   }
 
