@@ -1,7 +1,7 @@
 import Blueprint
 
 /// One pair of matrices of a layer's adapter: the layer's whole one, or that of one of its parts.
-enum AdapterMember: String, CaseIterable, Sendable {
+package enum AdapterMember: String, CaseIterable, Sendable {
   case whole = ""
   case query = "adapter_q"
   case key = "adapter_k"
@@ -18,7 +18,7 @@ enum AdapterMember: String, CaseIterable, Sendable {
   }
 
   /// The settings' word for it among the targets of training.
-  var target: String? {
+  package var target: String? {
     switch self {
     case .whole: nil
     case .query: "linear_q"
@@ -30,12 +30,12 @@ enum AdapterMember: String, CaseIterable, Sendable {
   }
 
   /// Why a layer has no such part.
-  struct Fault: Error {
-    var reason: String
+  package struct Fault: Error {
+    package var reason: String
   }
 
   /// The packed rows it has the outputs for, in its own order: those of one matrix of an expert bank.
-  func rows(of slot: Slot, _ attention: Attention?) -> Result<[Range<Int>], Fault> {
+  package func rows(of slot: Slot, _ attention: Attention?) -> Result<[Range<Int>], Fault> {
     let height = slot.matrixRows
     switch self {
     case .whole: return .success([0..<height])
@@ -67,11 +67,11 @@ enum AdapterMember: String, CaseIterable, Sendable {
 }
 
 /// The attention that each fused projection of a model belongs to.
-struct AttentionTable {
+package struct AttentionTable {
   /// By the name of the projection's first Hugging Face tensor.
   private var layers: [String: Attention] = [:]
 
-  init(_ blueprint: Blueprint) {
+  package init(_ blueprint: Blueprint) {
     let blocks = blueprint.blocks + blueprint.predictors.flatMap(\.blocks)
     for block in blocks {
       for case let attention as Attention in block.leaves {
@@ -82,7 +82,7 @@ struct AttentionTable {
     }
   }
 
-  subscript(slot: Slot) -> Attention? {
+  package subscript(slot: Slot) -> Attention? {
     guard case .queryKeyValue = slot.role else { return nil }
     return slot.parts.first.flatMap { layers[$0.name] }
   }

@@ -144,7 +144,7 @@ struct PreviewCommand: ParsableCommand, ReportsJSON {
   func run() throws {
     var limits = ReadingLimits()
     if let longest = source.longestRow { limits.row = longest }
-    let preview = try PreviewSource(settled(), limits: limits)
+    let preview = try SampleSource(settled(), limits: limits)
     try RunningModel().stopping { running in
       let report = try PreviewReport(
         preview, shown: showing.samples, check: { try running.check() })

@@ -5,16 +5,17 @@ import Glibc
 import JSON
 import Synchronization
 import Tokenizers
+import Training
 
 /// What a preview found, as text and as JSON.
 struct PreviewReport {
-  private let source: PreviewSource
+  private let source: SampleSource
   private let counts: DataCounts
   private let packing: PackingFigures?
   private let samples: [Sample]
 
   /// - Parameter check: throws when the user wants to stop.
-  init(_ source: PreviewSource, shown: Int, check: @escaping () throws -> Void) throws {
+  init(_ source: SampleSource, shown: Int, check: @escaping () throws -> Void) throws {
     self.source = source
     samples = try (0..<min(shown, source.dataset.count)).map { try source.dataset.sample($0) }
     let counts = try Self.counts(source, check)
@@ -28,7 +29,7 @@ struct PreviewReport {
 
   /// Counts all samples, several at once.
   private static func counts(
-    _ source: PreviewSource, _ check: () throws -> Void
+    _ source: SampleSource, _ check: () throws -> Void
   ) throws -> DataCounts {
     let end = source.tokenizer?.end
     let chunk = 64
@@ -53,7 +54,7 @@ struct PreviewReport {
   }
 
   private static func part(
-    _ source: PreviewSource, _ range: Range<Int>, _ end: Int32?
+    _ source: SampleSource, _ range: Range<Int>, _ end: Int32?
   ) -> Result<DataCounts, DataError> {
     var counts = DataCounts()
     do throws(DataError) {

@@ -20,6 +20,8 @@ public struct DataSettings: Sendable {
   public var limit: Int?
   /// How many samples Megatron-Bridge's mapping draws (`max_train_samples`), more than there are if need be.
   public var drawn: Int?
+  /// A part of the rows that is kept from training; `nil` for none.
+  public var held: Held?
   /// The tokens of a pack; `nil` for no packing.
   public var packedSize: Int?
   public var packing = PackingMethod.sequential
@@ -29,6 +31,25 @@ public struct DataSettings: Sendable {
   public var mock: Mock?
   /// What was read and has no effect here.
   public var notes: [String] = []
+
+  /// A share of the rows, drawn as `datasets.Dataset.train_test_split` draws it.
+  public struct Held: Hashable, Sendable {
+    public var share: Double
+    public var seed: UInt64
+    /// Whether these settings mean the rows that are kept, rather than the others.
+    public var isMeant: Bool
+
+    public init(share: Double, seed: UInt64, isMeant: Bool) {
+      self.share = share
+      self.seed = seed
+      self.isMeant = isMeant
+    }
+
+    func samples(of count: Int) -> [Int] {
+      let (train, held) = Holdout.split(count: count, share: share, seed: seed)
+      return isMeant ? held : train
+    }
+  }
 
   public enum Mock: Sendable {
     case uniform(vocabulary: Int, length: Int, count: Int)

@@ -1,23 +1,24 @@
-import Configuration
 import Data
 import JSON
 import Tensors
 import Tokenizers
-import Training
 
-/// The data a preview is of: what a configuration says, and what the command line says instead.
-struct PreviewSource {
-  private(set) var configuration: DataSettings
-  private(set) var tokenizer: FolderTokenizer?
-  private(set) var dataset: Dataset
+/// The samples that settings mean, with what was found on the way to them.
+public struct SampleSource: Sendable {
+  public let configuration: DataSettings
+  public let tokenizer: FolderTokenizer?
+  public let dataset: Dataset
   /// The same without cutting, to tell what was cut; `nil` where nothing is.
-  private(set) var whole: Dataset?
+  public let whole: Dataset?
   /// What kind of rows was found; `nil` for made-up data and packs.
-  private(set) var kind: RowKind?
-  private(set) var rows: Int
-  private(set) var notes: [String]
+  public let kind: RowKind?
+  public let rows: Int
+  public let notes: [String]
+  /// Which of the samples make each pack, where the file holds packs.
+  let packs: [Range<Int>]?
 
-  init(_ configuration: DataSettings, limits: ReadingLimits) throws {
+  /// - Throws: `DataError`, `PackingError`, `FileError`.
+  public init(_ configuration: DataSettings, limits: ReadingLimits = ReadingLimits()) throws {
     if let packs = try Self.packs(configuration) {
       self = packs
       return
@@ -29,6 +30,7 @@ struct PreviewSource {
       whole = nil
       kind = nil
       rows = dataset.count
+      packs = nil
       tokenizer = try configuration.tokenizer.flatMap { path in
         Folder.kind(path) == nil ? nil : try FolderTokenizer(path: path)
       }
@@ -36,7 +38,8 @@ struct PreviewSource {
       return
     }
     guard let path = configuration.tokenizer else {
-      throw DataError.wish("No tokenizer is named. Give its folder with --tokenizer.")
+      throw DataError.wish(
+        "No tokenizer is named. Give its folder (tokenizer.tokenizer_model, or --tokenizer).")
     }
     let files = try DataFiles(
       configuration.files, split: configuration.split.name, dataset: configuration.dataset)
@@ -46,11 +49,10 @@ struct PreviewSource {
     let tokenizer = try FolderTokenizer(path: path, pattern: configuration.pattern)
     let template = try Self.template(configuration, tokenizer, rows.kind)
     let options = configuration.format
+    let chosen = try Self.chosen(of: rows.count, configuration)
     func all(_ options: FormatOptions) throws -> Dataset {
-      try Self.chosen(
-        Dataset(
-          rows, try SampleMaker(tokenizer: tokenizer, template: template, options: options)),
-        configuration)
+      Dataset(rows, try SampleMaker(tokenizer: tokenizer, template: template, options: options))
+        .selecting(chosen)
     }
     dataset = try all(options)
     guard dataset.count > 0 else {
@@ -65,50 +67,60 @@ struct PreviewSource {
     self.tokenizer = tokenizer
     self.rows = rows.count
     kind = rows.kind
+    packs = nil
     self.notes = notes
   }
 
-  /// The samples of the split, drawn as Megatron-Bridge draws them where it does, and as many as are wanted.
+  /// The samples, or packs, of the split, drawn as Megatron-Bridge draws them where it does, and as many as are
+  /// wanted.
   private static func chosen(
-    _ dataset: Dataset, _ configuration: DataSettings
-  ) throws -> Dataset {
-    var chosen = dataset.selecting(configuration.split.range(of: dataset.count))
-    if let drawn = configuration.drawn, chosen.count > 0 {
-      chosen = chosen.selecting(
-        Array(try SampleWalk(count: chosen.count, order: .blocks(samples: drawn, seed: 1))))
+    of count: Int, _ configuration: DataSettings
+  ) throws -> [Int] {
+    var chosen = Array(configuration.split.range(of: count).clamped(to: 0..<count))
+    if let held = configuration.held {
+      chosen = held.samples(of: chosen.count).map { chosen[$0] }
     }
-    return chosen.first(configuration.limit)
+    if let drawn = configuration.drawn, !chosen.isEmpty {
+      chosen = try SampleWalk(count: chosen.count, order: .blocks(samples: drawn, seed: 1))
+        .map { chosen[$0] }
+    }
+    return configuration.limit.map { Array(chosen.prefix(max(0, $0))) } ?? chosen
   }
 
   /// Samples that lie packed in one `.npy` file; `nil` where the data are something else.
-  private static func packs(_ configuration: DataSettings) throws -> PreviewSource? {
+  private static func packs(_ configuration: DataSettings) throws -> SampleSource? {
     guard configuration.files.count == 1, let file = configuration.files.first,
       file.hasSuffix(".npy")
     else { return nil }
     let packs = try PackedFile.read(file)
-    let samples = packs.flatMap(\.samples)
-    let dataset = try chosen(
-      Dataset(samples, origin: "\(file): \(packs.count) packs"), configuration)
-    guard dataset.count > 0 else { throw DataError.noRows(path: file) }
-    return PreviewSource(
+    var samples: [Sample] = []
+    let ranges = try chosen(of: packs.count, configuration).map { index in
+      let start = samples.count
+      samples += packs[index].samples
+      return start..<samples.count
+    }
+    guard !samples.isEmpty else { throw DataError.noRows(path: file) }
+    return SampleSource(
       configuration: configuration,
       tokenizer: try configuration.tokenizer.map { path in
         try FolderTokenizer(path: path, pattern: configuration.pattern)
       },
-      dataset: dataset, whole: nil, kind: nil, rows: samples.count, notes: configuration.notes)
+      dataset: Dataset(samples, origin: "\(file): \(packs.count) packs"), rows: samples.count,
+      notes: configuration.notes, packs: ranges)
   }
 
   private init(
-    configuration: DataSettings, tokenizer: FolderTokenizer?, dataset: Dataset,
-    whole: Dataset?, kind: RowKind?, rows: Int, notes: [String]
+    configuration: DataSettings, tokenizer: FolderTokenizer?, dataset: Dataset, rows: Int,
+    notes: [String], packs: [Range<Int>]?
   ) {
     self.configuration = configuration
     self.tokenizer = tokenizer
     self.dataset = dataset
-    self.whole = whole
-    self.kind = kind
     self.rows = rows
     self.notes = notes
+    self.packs = packs
+    whole = nil
+    kind = nil
   }
 
   private static func made(_ mock: DataSettings.Mock) -> Dataset {

@@ -7,7 +7,7 @@ extension Batch {
   /// A sample's last token is only predicted, so that its sequence is one shorter. Nothing is filled up: `starts`
   /// tells the sequences apart (cu_seqlens), and attention does not look from one into another.
   /// Samples of fewer than two tokens are left out.
-  init(_ samples: some Sequence<Sample>) {
+  public init(_ samples: some Sequence<Sample>) {
     var tokens: [Int32] = []
     var labels: [Int32] = []
     var starts = [0]

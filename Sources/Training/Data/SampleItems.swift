@@ -1,0 +1,115 @@
+import Data
+import Dispatch
+import Synchronization
+
+/// What is counted when a batch is made: samples, or packs of samples.
+public struct SampleItems: Sendable {
+  public let count: Int
+  /// Where they come from, for people.
+  public let origin: String
+  /// What the user should know: samples that were left out.
+  public let notes: [String]
+  private let make: @Sendable (Int) throws(DataError) -> [Sample]
+
+  /// - Throws: `DataError`, `PackingError` where samples do not fit the packs that are wanted.
+  public init(_ source: SampleSource) throws {
+    let dataset = source.dataset
+    if let packs = source.packs {
+      self.init(dataset, packs.map(Array.init), [])
+    } else if let size = source.configuration.packedSize {
+      let (packs, notes) = try Self.packed(dataset, size: size, source.configuration)
+      self.init(dataset, packs, notes)
+    } else {
+      self.init(dataset)
+    }
+  }
+
+  /// Each sample by itself.
+  public init(_ dataset: Dataset) {
+    count = dataset.count
+    origin = dataset.origin
+    notes = []
+    make = { index throws(DataError) in [try dataset.sample(index)] }
+  }
+
+  private init(_ dataset: Dataset, _ packs: [[Int]], _ notes: [String]) {
+    count = packs.count
+    origin = "\(dataset.origin), in \(packs.count) packs"
+    self.notes = notes
+    make = { index throws(DataError) in
+      var samples: [Sample] = []
+      for sample in packs[index] { samples.append(try dataset.sample(sample)) }
+      return samples
+    }
+  }
+
+  /// The samples of one item.
+  public func samples(_ index: Int) throws(DataError) -> [Sample] {
+    precondition(index >= 0 && index < count)
+    return try make(index)
+  }
+
+  // MARK: Packing
+
+  /// Which samples make each pack.
+  private static func packed(
+    _ dataset: Dataset, size: Int, _ configuration: DataSettings
+  ) throws -> (packs: [[Int]], notes: [String]) {
+    let counts = try counts(dataset)
+    let fitting = counts.indices.filter { counts[$0] > 1 && counts[$0] - 1 <= size }
+    let long = counts.count { $0 - 1 > size }
+    if long > 0, !configuration.dropsLong, let first = counts.firstIndex(where: { $0 - 1 > size }) {
+      throw PackingError.tooLong(sample: first, tokens: counts[first], size: size)
+    }
+    guard !fitting.isEmpty else { throw PackingError.nothing }
+    let notes = long == 0 ? [] : ["\(long) samples are longer than \(size) tokens, and left out"]
+    let method: Packing.Method
+    switch configuration.packing {
+    case .sequential: return (sequential(fitting, counts, size), notes)
+    case .firstFitDecreasing: method = .firstFitDecreasing
+    case .firstFitShuffle: method = .firstFitShuffle
+    case .bestFit: method = .bestFit
+    }
+    var random = NumPyRandom(seed: 0)
+    let packing = try Packing(
+      counts: fitting.map { counts[$0] }, size: size, method: method, random: &random)
+    return (packing.packs.map { $0.map { fitting[$0] } }, notes)
+  }
+
+  /// A pack is closed when the next sample does not fit, as `SequentialPacking` has it.
+  private static func sequential(_ samples: [Int], _ counts: [Int], _ size: Int) -> [[Int]] {
+    var packs: [[Int]] = [[]]
+    var filled = 0
+    for sample in samples {
+      let room = counts[sample] - 1
+      if filled + room > size {
+        packs.append([])
+        filled = 0
+      }
+      packs[packs.count - 1].append(sample)
+      filled += room
+    }
+    return packs
+  }
+
+  /// The tokens of each sample; several are made at once.
+  private static func counts(_ dataset: Dataset) throws -> [Int] {
+    let chunk = 256
+    let chunks = (dataset.count + chunk - 1) / chunk
+    let found = Mutex<[Int: Result<[Int], DataError>]>([:])
+    DispatchQueue.concurrentPerform(iterations: chunks) { index in
+      let range = index * chunk..<min(dataset.count, (index + 1) * chunk)
+      var counts: [Int] = []
+      var result: Result<[Int], DataError>?
+      do throws(DataError) {
+        for sample in range { counts.append(try dataset.sample(sample).count) }
+      } catch { result = .failure(error) }
+      let kept = result ?? .success(counts)
+      found.withLock { $0[index] = kept }
+    }
+    let parts = found.withLock { $0 }
+    var all: [Int] = []
+    for index in 0..<chunks { all += try parts[index]?.get() ?? [] }
+    return all
+  }
+}
