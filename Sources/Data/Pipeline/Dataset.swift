@@ -4,7 +4,9 @@ public struct Dataset: Sendable {
   /// Where the samples come from, for people.
   public let origin: String
   private let make: @Sendable (Int) throws(DataError) -> Sample
-  private let ask: (@Sendable (Int) throws(DataError) -> AskedQuestion)?
+  private let ask: Ask?
+
+  private typealias Ask = @Sendable (Int) throws(DataError) -> AskedQuestion
 
   /// - Parameter make: the sample at a place below `count`; called from several threads.
   public init(
@@ -15,7 +17,7 @@ public struct Dataset: Sendable {
 
   private init(
     count: Int, origin: String, make: @escaping @Sendable (Int) throws(DataError) -> Sample,
-    ask: (@Sendable (Int) throws(DataError) -> AskedQuestion)?
+    ask: Ask?
   ) {
     self.count = count
     self.origin = origin
@@ -25,11 +27,11 @@ public struct Dataset: Sendable {
 
   /// The samples of rows.
   public init(_ rows: Rows, _ maker: SampleMaker) {
+    let ask: Ask = { index throws(DataError) in try maker.asked(rows, index) }
     self.init(
       count: rows.count, origin: "\(rows.paths.joined(separator: ", ")): \(rows.kind)",
       make: { index throws(DataError) in try maker.sample(rows, index) },
-      ask: rows.kind != .question
-        ? nil : { index throws(DataError) in try maker.asked(rows, index) })
+      ask: rows.kind == .question ? ask : nil)
   }
 
   /// Samples that lie in memory.
@@ -59,11 +61,12 @@ public struct Dataset: Sendable {
 
   /// - Parameter place: of each of the samples that are left.
   private func selecting(_ count: Int, _ place: @escaping @Sendable (Int) -> Int) -> Dataset {
-    let (make, ask) = (make, ask)
+    let make = make
+    var chosen: Ask?
+    if let ask { chosen = { index throws(DataError) in try ask(place(index)) } }
     return Dataset(
       count: count, origin: origin,
-      make: { index throws(DataError) in try make(place(index)) },
-      ask: ask.map { ask in { index throws(DataError) in try ask(place(index)) } })
+      make: { index throws(DataError) in try make(place(index)) }, ask: chosen)
   }
 
   /// A run of the samples.

@@ -80,7 +80,9 @@ public struct AnswerScores: Equatable, Sendable {
         rest = rest.dropFirst()
         continue
       }
-      let run = rest.prefix { PythonText.isWord($0) == PythonText.isWord(scalar) && !PythonText.isSpace($0) }
+      let run = rest.prefix {
+        PythonText.isWord($0) == PythonText.isWord(scalar) && !PythonText.isSpace($0)
+      }
       // An article is taken out wherever its letters stand alone, and leaves a space.
       if articles.contains(String(Substring(run))) { end() } else { word.append(contentsOf: run) }
       rest = rest[run.endIndex...]
