@@ -24,8 +24,8 @@ import Console
       """,
     version: "0.1.0",
     subcommands: [
-      GenerateCommand.self, EvaluateCommand.self, PreviewCommand.self, TokenizerCommand.self,
-      TokenizeCommand.self,
+      FinetuneCommand.self, PretrainCommand.self, EvaluateCommand.self, GenerateCommand.self,
+      PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
       CaptureCommand.self, MeasureCommand.self, MeasureGenerationCommand.self,
       FuzzCommand.self,
     ])
