@@ -98,7 +98,7 @@ let package = Package(
       name: "Configuration",
       dependencies: [
         "Architectures", "Blueprint", "Checkpoints", "Console", "Data", "Engine", "JSON", "Kernels",
-        "MegatronFormat", "Tensors", "Tokenizers", "Training",
+        "MegatronFormat", "Metrics", "Tensors", "Tokenizers", "Training",
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: fast),

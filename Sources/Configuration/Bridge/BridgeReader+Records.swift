@@ -1,3 +1,4 @@
+import Metrics
 import Tensors
 import Training
 
@@ -72,6 +73,7 @@ extension BridgeReader {
     watching.every = try section.positive("log_interval", default: 100)
     watching.tensorBoard = try section.string("tensorboard_dir")
     watching.tensorBoardEvery = try section.positive("tensorboard_log_interval", default: 1)
+    watching.names = .megatron(try Self.metrics(section))
     let project = try section.string("wandb_project")
     let name = try section.string("wandb_exp_name")
     let entity = try section.string("wandb_entity")
@@ -97,6 +99,27 @@ extension BridgeReader {
     settings.watching = watching
     settings.name = name ?? run ?? settings.name
     try section.finish()
+  }
+
+  /// Which metrics are told beyond those that always are.
+  private static func metrics(
+    _ section: ConfigurationSection
+  ) throws(ConfigurationError) -> MegatronMetrics {
+    let switches: [(key: String, metric: MegatronMetrics)] = [
+      ("log_loss_scale_to_tensorboard", .lossScale),
+      ("log_validation_ppl_to_tensorboard", .perplexity),
+      ("log_memory_to_tensorboard", .memory),
+      ("log_throughput_to_tensorboard", .throughput),
+      ("log_runtime_to_tensorboard", .runtime),
+      ("log_world_size_to_tensorboard", .worldSize),
+      ("log_timers_to_tensorboard", .timers),
+    ]
+    var metrics: MegatronMetrics = []
+    for (key, metric) in switches {
+      let isStandard = MegatronMetrics.standard.contains(metric)
+      if try section.flag(key, default: isStandard) { metrics.insert(metric) }
+    }
+    return metrics
   }
 
   /// A folder of MLflow; servers are not spoken to.
