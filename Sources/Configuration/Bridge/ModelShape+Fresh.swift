@@ -55,13 +55,15 @@ extension ModelShape {
           "The model's vocabulary is its tokenizer's, and none is named. Give its folder with --tokenizer DIR."
       )
     }
-    return try FolderTokenizer(path: tokenizer).tokenizer.vocabularyCount
+    return try FolderTokenizer(path: tokenizer).tokenizer.vocabularySize
   }
 
   private func apply(
     _ wish: (key: ModelKey, value: JSON, origin: Origin), to configuration: inout JSONObject
   ) throws(ConfigurationError) {
     let (key, value) = (wish.key, wish.value)
+    // The model that comes out is asked.
+    if key.published.isEmpty { return }
     guard let name = key.published.first(where: { configuration[$0] != nil }) ?? added(key) else {
       throw ConfigurationError(
         wish.origin, key: "model.\(key.megatron)",
@@ -83,7 +85,7 @@ extension ModelShape {
   private func added(_ key: ModelKey) -> String? {
     [
       "kv_channels", "num_query_groups", "share_embeddings_and_output_weights", "init_method_std",
-      "rotary_base",
+      "rotary_base", "vocab_size",
     ].contains(key.megatron) ? key.published[0] : nil
   }
 

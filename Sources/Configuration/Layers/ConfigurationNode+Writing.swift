@@ -42,7 +42,8 @@ extension ConfigurationNode {
     let isWord =
       !text.isEmpty
       && text.utf8.allSatisfy { byte in
-        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
+          || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
           || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "_./-".utf8.contains(byte)
       }
     let node = ConfigurationNode(.scalar(text, isPlain: true), .default)

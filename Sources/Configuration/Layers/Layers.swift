@@ -14,6 +14,7 @@ struct Layers {
   private(set) var words: CommandWords
   /// Whether the command line asks for packs, whatever the data's section says.
   private(set) var isPacked = false
+  private(set) var hasFile = false
 
   init(
     purpose: RunPurpose, file: String?, recipe: String?, peft: String?, words: [CommandWord]
@@ -25,6 +26,7 @@ struct Layers {
     adapters = adapters ?? self.words.adapters.map { ($0.value, $0.origin) }
     if let mode = self.words.mode { adapters = try take(mode, adapters) }
     var own = ConfigurationNode.empty(.default)
+    hasFile = file != nil || self.words.configurationFile != nil
     if let path = file ?? self.words.configurationFile { own = try ConfigurationNode.load(path) }
     let wantsPacks = try packed(own)
     if let name = recipe ?? self.words.recipe ?? Self.recipe(in: own) {

@@ -2,7 +2,7 @@
 extension Recipe {
   static let story = Recipe(
     "story_3m", "a Llama of 3 million parameters that learns from your texts in minutes",
-    scheme: .none, purposes: [.pretrain]
+    scheme: .none, purposes: [.pretrain], unknownSizes: ["model.vocab_size=2048"]
   ) { _ in
     [
       """

@@ -15,6 +15,8 @@ package struct Recipe: Sendable {
   let isPacked: Bool
   /// Which of the two it is for.
   package let purposes: [RunPurpose]
+  /// What must be said besides to look at a recipe that leaves a size to what a run names.
+  package let unknownSizes: [String]
   /// The layers of its text, each laid over the one before.
   let texts: @Sendable (Variant) -> [String]
 
@@ -27,7 +29,7 @@ package struct Recipe: Sendable {
 
   init(
     _ name: String, _ summary: String, scheme: AdapterScheme = .lora, isPacked: Bool = false,
-    purposes: [RunPurpose] = RunPurpose.allCases,
+    purposes: [RunPurpose] = RunPurpose.allCases, unknownSizes: [String] = [],
     texts: @escaping @Sendable (Variant) -> [String]
   ) {
     self.name = name
@@ -35,6 +37,7 @@ package struct Recipe: Sendable {
     self.scheme = scheme
     self.isPacked = isPacked
     self.purposes = purposes
+    self.unknownSizes = unknownSizes
     self.texts = texts
   }
 

@@ -113,7 +113,8 @@ struct RecipesCommand: ParsableCommand {
 
   struct Copy: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "copy", abstract: "Writes a recipe into a file that train finetune or pretrain takes."
+      commandName: "copy",
+      abstract: "Writes a recipe into a file that train finetune or pretrain takes."
     )
 
     @OptionGroup var variant: Variant
@@ -130,9 +131,8 @@ struct RecipesCommand: ParsableCommand {
       if Folder.kind(file) != nil, !overwrite {
         throw ValidationError("\(file) is there already; give another name, or --overwrite.")
       }
-      let output = try OutputFile(creating: file)
-      try output.write(Array(text.utf8))
-      try output.close()
+      let bytes = Array(text.utf8)
+      try OutputFile.replace(file) { output throws(FileError) in try output.write(bytes, at: 0) }
       Report.print(
         Report.next([["train", try variant.recipe().purpose.rawValue, file, "--dry-run"]]))
     }
