@@ -48,6 +48,9 @@ public struct WatchingPlan: Sendable {
       writers.append(
         careful("The run for MLflow", try MLflowWriter(mlflow, names: names, description)))
     }
+    if makesReport {
+      writers.append(careful("The report", try ReportWriter(folder: folder, description)))
+    }
     return writers
   }
 }
