@@ -90,7 +90,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "JSON",
-        "Kernels",
+        "Jinja", "Kernels",
         "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers", "Weights",
       ],
       swiftSettings: fast),
@@ -119,7 +119,8 @@ let package = Package(
     .executableTarget(
       name: "Train",
       dependencies: [
-        "Blueprint", "Configuration", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja",
+        "Adapters", "Blueprint", "Configuration", "Console", "Checkpoints", "Data", "Engine",
+        "HDF5", "Jinja",
         "JSON", "Kernels", "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers",
         "Training", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
