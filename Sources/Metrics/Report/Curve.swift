@@ -2,8 +2,8 @@
 ///
 /// As long as there are few points each is a stretch of its own; when there are too many, neighbours become one.
 /// Nothing that stands out is ever lost.
-struct Curve {
-  struct Stretch: Equatable {
+struct Curve: Sendable {
+  struct Stretch: Equatable, Sendable {
     var steps: ClosedRange<Int>
     var least: Point
     var greatest: Point
@@ -33,7 +33,7 @@ struct Curve {
     var middle: Double { (Double(steps.lowerBound) + Double(steps.upperBound)) / 2 }
   }
 
-  struct Point: Equatable {
+  struct Point: Equatable, Sendable {
     var step: Int
     var value: Double
   }
