@@ -38,6 +38,7 @@ struct BridgeReader {
     let source = try source(shape, checkpoint.pretrained, length: length)
     let data = try readData(length: length, source, shape)
     var settings = RunSettings(name: "", model: source, data: data.source)
+    settings.tokenizer = shape.tokenizer
     settings.numbers = try readPrecision(shape)
     settings.batch = training.batch
     settings.batch.order = data.order

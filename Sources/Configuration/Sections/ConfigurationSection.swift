@@ -126,7 +126,7 @@ package final class ConfigurationSection {
   /// Says that keys are known that cannot have an effect here, and notes those that a person set; keys that were read
   /// have one.
   func ignore(_ keys: [String]) {
-    for key in keys {
+    for key in keys where !known.contains(key) {
       guard let found = find(key), found.origin.isOwn, found.node.json != .bool(false) else {
         continue
       }

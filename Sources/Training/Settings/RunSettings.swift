@@ -18,6 +18,8 @@ public struct RunSettings: Sendable {
   /// What is trained in place of the weights; `nil` trains all of them.
   public var adapters: AdapterSettings?
   public var data: DataSource
+  /// A folder or file: the tokenizer that goes with a fresh model; `nil`: the one of `data`.
+  public var tokenizer: String?
   public var validation = ValidationSettings()
   public var batch = BatchSettings()
   public var length = RunLength()
