@@ -17,6 +17,8 @@ public struct StepRecord: Equatable, Sendable {
   /// Tokens that went through the model, and those of them that were to be predicted.
   public var tokens = 0
   public var labels = 0
+  /// Samples of the update.
+  public var samples = 0
   /// Tokens and samples since the run began, over all its processes.
   public var allTokens = 0
   public var allSamples = 0
@@ -56,6 +58,8 @@ public struct RunDescription: Sendable {
   public var name: String
   /// Dotted keys and their values, in order: the effective configuration.
   public var configuration: [(key: String, value: JSON)] = []
+  /// Where values of the configuration come from, by key, in a few words; a key that is not here has its default.
+  public var origins: [String: String] = [:]
   /// The words it was started with.
   public var arguments: [String] = []
   /// The run folder.

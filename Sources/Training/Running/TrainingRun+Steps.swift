@@ -50,6 +50,7 @@ extension TrainingRun {
     record.gradientNorm = report.gradientNorm
     record.rate = report.rate
     record.weightDecay = decay
+    record.samples = update.samples
     record.tokens = report.tokens
     record.labels = report.trained
     record.allTokens = progress.tokens

@@ -2,6 +2,7 @@ import Data
 import Engine
 import JSON
 import Kernels
+import Metrics
 
 /// Everything a training run is told: what a recipe, a configuration file and a command line come to.
 ///
@@ -232,6 +233,8 @@ public struct WatchingSettings: Hashable, Sendable {
   public var every = 1
   /// The folder of training.jsonl, validation.jsonl and the report; `nil`: the run folder.
   public var folder: String?
+  /// Under which names numbers are told to TensorBoard, Weights & Biases and MLflow.
+  public var names = MetricNames.megatron(.standard)
   public var tensorBoard: String?
   public var tensorBoardEvery = 1
   public var weightsAndBiases: WeightsAndBiases?
