@@ -90,7 +90,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "JSON",
-        "Kernels",
+        "Jinja", "Kernels",
         "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers", "Weights",
       ],
       swiftSettings: fast),
@@ -98,7 +98,7 @@ let package = Package(
       name: "Configuration",
       dependencies: [
         "Architectures", "Blueprint", "Checkpoints", "Console", "Data", "Engine", "JSON", "Kernels",
-        "MegatronFormat", "Tensors", "Tokenizers", "Training",
+        "MegatronFormat", "Metrics", "Tensors", "Tokenizers", "Training",
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: fast),
@@ -119,7 +119,8 @@ let package = Package(
     .executableTarget(
       name: "Train",
       dependencies: [
-        "Blueprint", "Configuration", "Console", "Checkpoints", "Data", "Engine", "HDF5", "Jinja",
+        "Adapters", "Blueprint", "Configuration", "Console", "Checkpoints", "Data", "Engine",
+        "HDF5", "Jinja",
         "JSON", "Kernels", "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers",
         "Training", "Weights",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -48,10 +48,9 @@ public struct BaseModel: Sendable {
         ? ["The base has its own configuration and tokenizer, so --hf-model-path is not used."] : []
       return
     }
-    guard let reference = wish.model ?? Self.recorded(in: adapter).model else {
-      throw AdapterError.noModel(base: found.place)
-    }
-    model = try HuggingFaceModel(folder: Self.folder(reference), isStrict: wish.isStrict)
+    model = try HuggingFaceModel(
+      folder: Self.modelFolder(wish.model ?? Self.recorded(in: adapter).model, of: found.place),
+      isStrict: wish.isStrict)
     checkpoint = try MegatronModel(path: found.place)
     notes = []
   }
@@ -86,6 +85,16 @@ public struct BaseModel: Sendable {
       return Found(place: Folder.absolute(text), namedBy: name, isMegatron: true)
     }
     return Found(place: try folder(text), namedBy: name, isMegatron: false)
+  }
+
+  /// The folder of the Hugging Face model that a checkpoint is of: the one named, else its own run's.
+  private static func modelFolder(_ reference: String?, of checkpoint: String) throws -> String {
+    if let reference { return try folder(reference) }
+    do {
+      return try RunFolder(resolving: checkpoint).modelFolder()
+    } catch ConversionError.noConfiguration {
+      throw AdapterError.noModel(base: checkpoint)
+    }
   }
 
   private static func folder(_ reference: String) throws -> String {

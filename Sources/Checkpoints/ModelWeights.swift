@@ -141,7 +141,7 @@ extension RunFolder {
   /// A relative path is looked for from here, then from the folders that hold the run.
   ///
   /// - Throws: `ConversionError.noConfiguration`.
-  fileprivate func modelFolder() throws -> String {
+  package func modelFolder() throws -> String {
     let recorded = try runConfig()
     guard
       let name = recorded?["model", "hf_model_id"]?.string

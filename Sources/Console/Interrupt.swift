@@ -11,10 +11,15 @@ package final class Interrupt: Sendable {
 
   private struct Work: Sendable {
     var progress: TransferProgress
+    var farewell: String
     var discard: @Sendable () -> Void = {}
   }
 
   private let work = Mutex<Work?>(nil)
+  private let isTerminated = Mutex(false)
+
+  /// Whether the program was asked to end, rather than its work alone.
+  package var wasTerminated: Bool { isTerminated.withLock { $0 } }
 
   /// Takes the two signals; call it once, before there are other threads.
   package func start() {
@@ -27,11 +32,12 @@ package final class Interrupt: Sendable {
     DispatchQueue(label: "signals").async { [self] in
       var waited = waited
       var signal: Int32 = 0
-      while sigwait(&waited, &signal) == 0 { received() }
+      while sigwait(&waited, &signal) == 0 { received(signal) }
     }
   }
 
-  private func received() {
+  private func received(_ signal: Int32) {
+    if signal == SIGTERM { isTerminated.withLock { $0 = true } }
     let current = work.withLock { $0 }
     guard let current else {
       Report.error("Interrupted.", label: "")
@@ -40,17 +46,21 @@ package final class Interrupt: Sendable {
     if current.progress.isCancelled {
       // The second time: whoever asks twice does not want to wait for the workers.
       current.discard()
-      Report.error("Interrupted; what had been written was removed.", label: "")
+      Report.error(current.farewell, label: "")
       _exit(ExitStatus.interrupted)
     }
     current.progress.cancel()
   }
 
   /// Runs `body` so that a signal cancels `progress`, and a second one ends the program.
+  ///
+  /// - Parameter farewell: what is said on the second one.
   package func stopping<Result>(
-    _ progress: TransferProgress, _ body: () throws -> Result
+    _ progress: TransferProgress,
+    farewell: String = "Interrupted; what had been written was removed.",
+    _ body: () throws -> Result
   ) rethrows -> Result {
-    work.withLock { $0 = Work(progress: progress) }
+    work.withLock { $0 = Work(progress: progress, farewell: farewell) }
     defer { work.withLock { $0 = nil } }
     return try body()
   }

@@ -17,12 +17,19 @@ package final class ProgressDisplay: Sendable {
   private let total: Int
   private let progress: TransferProgress
   private let style: Style
+  /// What is counted; `nil` counts bytes.
+  private let unit: String?
   private let start = ContinuousClock.now
   private let ended = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
 
-  /// - Parameter total: the number that `progress.bytes` will reach.
-  package init(_ label: String, total: Int, _ progress: TransferProgress, style: Style) {
+  /// - Parameters:
+  ///   - total: the number that `progress.bytes` will reach.
+  ///   - unit: what is counted, where it is not bytes: `sample`.
+  package init(
+    _ label: String, total: Int, _ progress: TransferProgress, style: Style, unit: String? = nil
+  ) {
+    self.unit = unit
     self.label = label
     self.total = total
     self.progress = progress
@@ -66,15 +73,14 @@ package final class ProgressDisplay: Sendable {
       switch style {
       case .bar:
         let line = Self.bar(
-          label, done: progress.bytes, of: total, seconds: seconds,
+          label, done: progress.bytes, of: total, seconds: seconds, unit: unit,
           width: Environment.terminalWidth(STDERR_FILENO))
         Report.write("\r\u{1B}[K" + line, to: STDERR_FILENO)
       case .lines:
         Report.write(
           label + ": "
-            + Self.numbers(done: progress.bytes, of: total, seconds: seconds).joined(
-              separator: ", ")
-            + "\n",
+            + Self.numbers(done: progress.bytes, of: total, seconds: seconds, unit: unit)
+            .joined(separator: ", ") + "\n",
           to: STDERR_FILENO)
       case .none: return
       }
@@ -82,15 +88,19 @@ package final class ProgressDisplay: Sendable {
     if style == .bar { Report.write("\r\u{1B}[K", to: STDERR_FILENO) }
   }
 
-  /// Share, bytes, speed and time left.
-  package static func numbers(done: Int, of total: Int, seconds: Double) -> [String] {
+  /// Share, bytes or what is counted, speed and time left.
+  package static func numbers(
+    done: Int, of total: Int, seconds: Double, unit: String? = nil
+  ) -> [String] {
     let share = total > 0 ? Double(done) / Double(total) : 1
     let speed = seconds > 0 ? Double(done) / seconds : 0
     var parts = [
-      "\(Int(min(1, share) * 100)) %", "\(Format.bytes(done)) of \(Format.bytes(total))",
+      "\(Int(min(1, share) * 100)) %",
+      unit.map { "\(Format.count(done)) of \(Format.count(total, $0))" }
+        ?? "\(Format.bytes(done)) of \(Format.bytes(total))",
     ]
     if speed > 0 {
-      parts.append(Format.bytes(Int(speed)) + "/s")
+      parts.append((unit == nil ? Format.bytes(Int(speed)) : Format.digits(speed)) + "/s")
       parts.append(Format.clock(Double(max(0, total - done)) / speed) + " left")
     }
     return parts
@@ -98,9 +108,9 @@ package final class ProgressDisplay: Sendable {
 
   /// One line with a bar, not longer than `width`.
   package static func bar(
-    _ label: String, done: Int, of total: Int, seconds: Double, width: Int
+    _ label: String, done: Int, of total: Int, seconds: Double, unit: String? = nil, width: Int
   ) -> String {
-    let numbers = numbers(done: done, of: total, seconds: seconds)
+    let numbers = numbers(done: done, of: total, seconds: seconds, unit: unit)
     let text = numbers.joined(separator: "  ")
     let room = min(30, width - label.count - text.count - 5)
     guard room >= 5 else { return String("\(label) \(text)".prefix(max(0, width - 1))) }

@@ -58,6 +58,7 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
   }
 
   @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Model") var adapter: AdapterOptions
   @OptionGroup(title: "Files") var files: Files
   @OptionGroup(title: "What is computed") var wishes: Wishes
   @OptionGroup(title: "Computing") var compute: ComputeOptions
@@ -68,7 +69,11 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
   func run() throws {
     compute.apply()
     let inputs = try CaptureInputs(files.inputs)
-    let weights = try model.weights()
+    let adapted = try model.weights(adapter)
+    let weights = adapted.weights
+    if wishes.gradients, let adapter = adapted.adapter {
+      throw InputError.frozen(adapter: adapter.source)
+    }
     let batch = try inputs.batch(for: weights.blueprint, gradients: wishes.gradients)
     let plan = CapturePlan(weights: weights, inputs: inputs, wishes: wishes)
     if running.isDryRun {
@@ -77,7 +82,7 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
     }
     try RunningModel().stopping { running in
       let model = try running.load(
-        weights, wishes.dtype.numbers, isTrained: wishes.gradients,
+        adapted, wishes.dtype.numbers, isTrained: wishes.gradients,
         showsProgress: self.running.showsProgress)
       let capture = Capture(
         model: model, duplicates: weights.duplicates, inputs: inputs, batch: batch,
@@ -86,18 +91,21 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
       Interrupt.shared.onAbort(writer.removal)
       let outcome = try capture.run(into: writer, check: running.check)
       try writer.finish()
-      let notes = weights.notes + weights.blueprint.notes(positions: batch.longest)
-      report(outcome, weights, notes)
+      let notes = adapted.notes + weights.blueprint.notes(positions: batch.longest)
+      report(outcome, adapted, notes)
     }
   }
 
-  private func report(_ outcome: Capture.Outcome, _ weights: ModelWeights, _ notes: [String]) {
+  private func report(
+    _ outcome: Capture.Outcome, _ adapted: AdaptedWeights, _ notes: [String]
+  ) {
+    let architecture = adapted.weights.model.architecture
     let output = Folder.absolute(files.output)
     let next = ["convert", "compare", output, "OTHER.h5"]
     if running.json {
       var object = JSONObject([
         "status": .string("done"), "command": .string("capture"),
-        "architecture": .string(weights.model.architecture), "model": .string(weights.place),
+        "architecture": .string(architecture), "model": .string(adapted.place),
         "output": .string(output), "datasets": .integer(outcome.datasets),
         "loss": outcome.loss.map { $0.isFinite ? .number($0) : .string("\($0)") } ?? .null,
       ])
@@ -110,8 +118,8 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
       return
     }
     Report.print(
-      "Captured \(weights.model.architecture): \(Format.count(outcome.datasets, "dataset")).")
-    var rows = [("from", weights.place), ("to", output)]
+      "Captured \(architecture): \(Format.count(outcome.datasets, "dataset")).")
+    var rows = [("from", adapted.place), ("to", output)]
     if let loss = outcome.loss { rows.append(("loss", "\(Float(loss))")) }
     if !outcome.continuation.isEmpty {
       rows.append(("greedy", outcome.continuation.map(String.init).joined(separator: " ")))

@@ -97,6 +97,7 @@ enum InputError: Error {
   case padding(file: String, row: Int)
   case label(file: String, row: Int, position: Int, label: Int64, vocabulary: Int)
   case noLabels(file: String)
+  case frozen(adapter: String)
 }
 
 extension InputError: CustomStringConvertible {
@@ -120,6 +121,11 @@ extension InputError: CustomStringConvertible {
       """
     case .noLabels(let file):
       "\(file) has no labels, and without a loss there are no gradients. Add labels, or leave --gradients out."
+    case .frozen(let adapter):
+      """
+      --gradients are of the model's weights, and the adapter \(adapter) freezes them. Leave --gradients out, or \
+      merge the adapter with merge-lora and capture the result.
+      """
     }
   }
 }

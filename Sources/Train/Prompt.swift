@@ -1,8 +1,6 @@
 import Checkpoints
 import Console
 import Glibc
-import JSON
-import Jinja
 import Tokenizers
 
 /// What a model is to continue: tokens, and the text and tokenizer that they come from if they do.
@@ -20,7 +18,11 @@ struct Prompt {
     let folder = weights.model.folder
     let tokenizer = try Tokenizer(path: folder)
     var text = options.prompt ?? ""
-    if options.isChat { text = try Self.chat(text, tokenizer, folder) }
+    if options.isChat {
+      let system = options.system.map { [ChatWriter.message("system", $0)] } ?? []
+      text = try ChatWriter(tokenizer, folder: folder).text(
+        system + [ChatWriter.message("user", text)])
+    }
     self.text = text
     self.tokenizer = tokenizer
     // A template writes the tokens around a text itself.
@@ -31,35 +33,21 @@ struct Prompt {
         tokenizer: tokenizer.vocabularySize, model: weights.blueprint.frame.vocabulary)
     }
   }
-
-  /// A user's message as the model's chat template writes it, up to where the answer begins.
-  private static func chat(
-    _ text: String, _ tokenizer: Tokenizer, _ folder: String
-  ) throws -> String {
-    let named = tokenizer.templates.first { $0.name == "default" } ?? tokenizer.templates.first
-    guard let named else {
-      throw RenderError.noTemplate("default", tokenizer: folder, known: [])
-    }
-    let template = try Template(named.text, name: "the template “\(named.name)” of \(folder)")
-    var conversation = Conversation(messages: [
-      ["role": .string("user"), "content": .string(text)]
-    ])
-    conversation.variables = tokenizer.special.variables
-    conversation.addsGenerationPrompt = true
-    return try conversation.rendered(by: template).text
-  }
 }
 
 /// What a model adds, shown as it comes: text where the prompt was one, else ids.
 struct Output {
-  private var stream: TextStream?
+  private var stream: AnswerStream?
   private let isShown: Bool
-  private(set) var text = ""
 
-  init(_ prompt: Prompt, isShown: Bool) {
-    stream = prompt.tokenizer.map { TextStream($0, behind: prompt.ids) }
+  init(_ prompt: Prompt, stops: [String], isShown: Bool) {
+    stream = prompt.tokenizer.map { AnswerStream($0, behind: prompt.ids, stops: stops) }
     self.isShown = isShown
   }
+
+  var text: String { stream?.text ?? "" }
+  /// Whether a text has come that ends it.
+  var isEnded: Bool { stream?.isEnded ?? false }
 
   mutating func append(_ token: Int32) throws {
     guard stream != nil else { return show("\(token) ") }
@@ -68,8 +56,7 @@ struct Output {
 
   mutating func finish() throws { show(try stream?.finish() ?? "") }
 
-  private mutating func show(_ new: String) {
-    text += new
+  private func show(_ new: String) {
     if isShown, !new.isEmpty { Report.write(new, to: STDOUT_FILENO) }
   }
 }

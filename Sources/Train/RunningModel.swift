@@ -18,6 +18,18 @@ struct RunningModel {
     try Interrupt.shared.stopping(progress) { try body(self) }
   }
 
+  /// Reads the numbers of a model, and puts its adapter on it.
+  ///
+  /// - Parameter isTrained: whether gradients are wanted, where there is no adapter.
+  func load(
+    _ adapted: AdaptedWeights, _ numbers: Numbers, isTrained: Bool = false, showsProgress: Bool
+  ) throws -> Model {
+    let model = try load(
+      adapted.weights, numbers, isTrained: isTrained, showsProgress: showsProgress)
+    if let adapter = adapted.adapter { try model.attach(adapter) }
+    return model
+  }
+
   /// Reads the numbers of a model, and shows how far it is.
   ///
   /// - Parameter isTrained: whether gradients are wanted.

@@ -33,6 +33,24 @@ struct ModelOptions: ParsableArguments {
   }
 }
 
+/// The adapter on a command's model.
+struct AdapterOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "An adapter to compute with: a PEFT or mlx-lm folder, or a Megatron run of adapters. --model may name "
+        + "such a folder too, and the base is then the one it names.",
+      valueName: "dir"))
+  var adapter: String?
+}
+
+extension ModelOptions {
+  /// Finds the weights and the adapter on them; reads no weights yet.
+  func weights(_ options: AdapterOptions) throws -> AdaptedWeights {
+    try AdaptedWeights(
+      reference, adapter: options.adapter, revision: revision, configuration: configuration)
+  }
+}
+
 /// What a command computes with.
 struct ComputeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads at work. (default: one for each core)", valueName: "n"))
@@ -60,6 +78,11 @@ enum ComputeType: String, CaseIterable, ExpressibleByArgument {
   case float32, bfloat16
 
   var numbers: Numbers { self == .float32 ? .float32 : .bfloat16 }
+}
+
+extension ModelWeights {
+  /// The type to compute in where nobody names one: float32 where the configuration says so.
+  var computeType: ComputeType { model.configuredType == .float32 ? .float32 : .bfloat16 }
 }
 
 /// How a command works and talks.

@@ -12,6 +12,7 @@ import Console
       EXAMPLES
         train capture --model ./llama --inputs batch.safetensors --output out.h5
         train generate --model ./llama --prompt "Once upon a time"
+        train evaluate --model ./llama --data dev-v1.1.json --limit 200
         train tokenizer encode --tokenizer ./llama < texts.jsonl
         train preview --data chats.jsonl --tokenizer ./llama
 
@@ -23,7 +24,8 @@ import Console
       """,
     version: "0.1.0",
     subcommands: [
-      GenerateCommand.self, PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
+      FinetuneCommand.self, PretrainCommand.self, EvaluateCommand.self, GenerateCommand.self,
+      PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
       CaptureCommand.self, MeasureCommand.self, MeasureGenerationCommand.self,
       FuzzCommand.self,
     ])

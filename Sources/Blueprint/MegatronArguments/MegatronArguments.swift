@@ -109,6 +109,14 @@ public struct MegatronArguments {
     if blueprint.hasMambaBeside { describeSideBySide() }
   }
 
+  /// Every key that such a section may have without a layer that says more.
+  public static let keys: [String] = {
+    let providers: [Provider] = [
+      .plain, .alternating, .capped, .latent, .hybrid, .heterogeneous, .sideBySide,
+    ]
+    return Set(providers.flatMap { MegatronDefaults.values(of: $0).keys }).sorted()
+  }()
+
   /// The section, its keys sorted as Bridge sorts them.
   public var model: JSONObject {
     var all = MegatronDefaults.values(of: provider)

@@ -159,14 +159,27 @@ public struct SampleMaker: Sendable {
   ) throws(RowFaultOrData) -> Sample {
     guard let format else { throw .data(.wish("Only the style bridge has a prompt template.")) }
     let own = try data(row)
-    return try format.sample { key throws(RowFault) in
-      // A template that was given means the row's keys, the usual one what stands for them.
-      let texts =
-        options.bridge.promptTemplate == nil
-        ? [standing[key], own[key]?.string] : [own[key]?.string, standing[key]]
-      if let text = texts.compactMap({ $0 }).first { return text }
-      throw RowFault(
-        key, own[key] == nil ? "is missing" : "must be a string", "The prompt template names it.")
-    }
+    return try format.sample { key throws(RowFault) in try value(of: key, standing, own) }
+  }
+
+  /// The same up to the answer.
+  func filledPrompt(
+    _ standing: [String: String], _ row: () throws(DataError) -> JSONObject
+  ) throws(RowFaultOrData) -> [Int32] {
+    guard let format else { throw .data(.wish("Only the style bridge has a prompt template.")) }
+    let own = try data(row)
+    return try format.prompt { key throws(RowFault) in try value(of: key, standing, own) }
+  }
+
+  private func value(
+    of key: String, _ standing: [String: String], _ own: JSONObject
+  ) throws(RowFault) -> String {
+    // A template that was given means the row's keys, the usual one what stands for them.
+    let texts =
+      options.bridge.promptTemplate == nil
+      ? [standing[key], own[key]?.string] : [own[key]?.string, standing[key]]
+    if let text = texts.compactMap({ $0 }).first { return text }
+    throw RowFault(
+      key, own[key] == nil ? "is missing" : "must be a string", "The prompt template names it.")
   }
 }

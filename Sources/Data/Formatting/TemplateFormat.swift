@@ -98,6 +98,22 @@ struct TemplateFormat {
   // MARK: Samples
 
   func sample(_ values: (String) throws(RowFault) -> String) throws(RowFaultOrData) -> Sample {
+    try filled(values).sample
+  }
+
+  /// The tokens before the answer, whose key is not asked for.
+  func prompt(_ values: (String) throws(RowFault) -> String) throws(RowFaultOrData) -> [Int32] {
+    let label = keys.last
+    let (sample, asked) = try filled { key throws(RowFault) in
+      key == label ? "" : try values(key)
+    }
+    return Array(sample.tokens[..<asked])
+  }
+
+  /// The sample, and how many of its tokens only ask.
+  private func filled(
+    _ values: (String) throws(RowFault) -> String
+  ) throws(RowFaultOrData) -> (sample: Sample, asked: Int) {
     var pieces: [[Int32]] = []
     for part in parts {
       let text: String
@@ -113,7 +129,9 @@ struct TemplateFormat {
     do throws(DataError) { return try assembled(pieces) } catch { throw .data(error) }
   }
 
-  private func assembled(_ pieces: [[Int32]]) throws(DataError) -> Sample {
+  private func assembled(
+    _ pieces: [[Int32]]
+  ) throws(DataError) -> (sample: Sample, asked: Int) {
     let pieces = shortened(pieces)
     var tokens: [Int32] = []
     if bridge.addsBegin {
@@ -138,7 +156,8 @@ struct TemplateFormat {
       tokens.append(end)
     }
     let learnsAll = options.trained == .all
-    return Sample(tokens: tokens, trained: tokens.indices.map { learnsAll || $0 >= asked })
+    let sample = Sample(tokens: tokens, trained: tokens.indices.map { learnsAll || $0 >= asked })
+    return (sample, asked)
   }
 
   /// Cuts pieces so that the whole fits: the named fields by equal shares, then whatever is left to cut from the

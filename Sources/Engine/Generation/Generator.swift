@@ -8,6 +8,8 @@ public struct Generator {
   private let model: Model
   private let isCached: Bool
   private let chunk: Int
+  /// How many tokens of a prompt go through a model at once, unless told otherwise.
+  public static let usualChunk = 512
   private var sampler: Sampler
   private var cache = Cache()
 
@@ -29,7 +31,7 @@ public struct Generator {
   /// - Throws: `EngineError.emptyBatch`; `.cannotContinue` for a layer that has no cache.
   public init(
     _ model: Model, _ prompt: [Int32], _ sampling: Sampling = .greedy, isCached: Bool = true,
-    chunk: Int = 512
+    chunk: Int = Generator.usualChunk
   ) throws(EngineError) {
     precondition(chunk > 0)
     guard !prompt.isEmpty else { throw .emptyBatch }
@@ -54,6 +56,38 @@ public struct Generator {
 
   /// Appends a token that somebody else has chosen.
   public mutating func append(_ token: Int32) { tokens.append(token) }
+
+  /// Goes on with another sequence, as if the generator were made for it; what it begins with as the one
+  /// before did is not computed again.
+  ///
+  /// Tokens are drawn on from where the draws have come to.
+  ///
+  /// - Parameter tokens: one token at least.
+  /// - Returns: how many tokens need not be computed again.
+  /// - Throws: `EngineError.emptyBatch`.
+  @discardableResult
+  public mutating func restart(with tokens: [Int32]) throws(EngineError) -> Int {
+    guard !tokens.isEmpty else { throw .emptyBatch }
+    let shared = zip(self.tokens, tokens).prefix { $0 == $1 }.count
+    // The last token is computed in any case, or there would be no logits.
+    let kept = min(shared, cache.count, tokens.count - 1)
+    let isOutgrown = model.outgrowsCache(from: cache.count, to: tokens.count)
+    if isOutgrown || !cache.rewind(to: kept) { cache = Cache() }
+    self.tokens = tokens
+    return cache.count
+  }
+
+  /// The tokens that are still to be computed before the next one can be chosen.
+  public var unread: Int { isCached ? tokens.count - cache.count : 0 }
+
+  /// Computes some of the tokens that are still to be, so that whoever reads a long prompt can stop between
+  /// two calls; does nothing once the rest is small.
+  ///
+  /// - Throws: `EngineError`.
+  public mutating func read() throws(EngineError) {
+    guard unread > chunk else { return }
+    _ = try advance()
+  }
 
   /// Continues until an end is reached.
   ///
@@ -81,15 +115,20 @@ public struct Generator {
       cache = Cache()
     }
     var logits: [Float] = []
-    while cache.count < tokens.count {
-      let end = min(tokens.count, cache.count + chunk)
-      var batch = Batch([Array(tokens[cache.count..<end])])
-      batch.offset = cache.count
-      batch.whole = tokens.count
-      let isLast = end == tokens.count
-      logits = try self.logits(of: batch, cache, isWanted: isLast)
-      cache.count = end
-    }
+    while cache.count < tokens.count { logits = try advance() }
+    return logits
+  }
+
+  /// Computes the next tokens of those that are still to be.
+  ///
+  /// - Returns: the logits behind the last one, where that is reached.
+  private mutating func advance() throws(EngineError) -> [Float] {
+    let end = min(tokens.count, cache.count + chunk)
+    var batch = Batch([Array(tokens[cache.count..<end])])
+    batch.offset = cache.count
+    batch.whole = tokens.count
+    let logits = try self.logits(of: batch, cache, isWanted: end == tokens.count)
+    cache.count = end
     return logits
   }
 

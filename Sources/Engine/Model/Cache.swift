@@ -24,7 +24,21 @@ public final class Cache {
     states[key] = fresh
     return fresh
   }
+
+  /// Forgets all tokens but the first ones.
+  ///
+  /// - Returns: whether every layer could; where one could not, the cache is of no use any more.
+  func rewind(to count: Int) -> Bool {
+    let dropped = self.count - count
+    precondition(dropped >= 0)
+    guard dropped > 0 else { return true }
+    self.count = count
+    return states.values.allSatisfy { $0.drop(dropped) }
+  }
 }
 
 /// A layer's memory of earlier tokens.
-protocol CacheState: AnyObject {}
+protocol CacheState: AnyObject {
+  /// Forgets the latest tokens; false where what was known before them is gone.
+  func drop(_ tokens: Int) -> Bool
+}

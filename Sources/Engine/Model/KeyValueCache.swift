@@ -34,6 +34,13 @@ final class KeptRows: CacheState {
     count += new
     return memory.rows(count - new..<count)
   }
+
+  func drop(_ tokens: Int) -> Bool {
+    guard tokens <= count else { return false }
+    count -= tokens
+    // The next token may see rows that went when later ones came.
+    return origin == 0 || reach.map { count >= $0 - 1 } ?? false
+  }
 }
 
 /// The finished keys and values of one layer.
@@ -54,6 +61,8 @@ final class KeyValueCache: CacheState {
     keys.gather(into: self.keys.grow(by: keys.node.rows))
     values.gather(into: self.values.grow(by: values.node.rows))
   }
+
+  func drop(_ tokens: Int) -> Bool { keys.drop(tokens) && values.drop(tokens) }
 
   /// Attention of queries that stand at the last of the kept positions.
   func attended(

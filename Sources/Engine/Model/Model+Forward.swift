@@ -89,6 +89,27 @@ extension Model {
       divisor: Double(divisor), logitRule)
   }
 
+  /// The cross entropy of each label of a batch, in nats, in the labels' order; nothing is learned from them.
+  ///
+  /// Logits are made of the tokens with a label alone: where prompts are masked, of few.
+  ///
+  /// - Throws: `EngineError`.
+  public func losses(_ batch: Batch) throws(EngineError) -> [Double] {
+    let pass = Pass(self, Tape(numbers, isRecording: false), batch)
+    guard let last = try hidden(pass).last else { throw .emptyBatch }
+    let labelled = batch.labels.indices.filter { batch.labels[$0] >= 0 }
+    guard !labelled.isEmpty else { return [] }
+    let rows = Matrix(labelled.count, last.value.columns, last.value.numbers)
+    for (index, row) in labelled.enumerated() {
+      rows.rows(index..<index + 1).copy(last.value.rows(row..<row + 1))
+    }
+    let x = finished(Node(rows, isTracked: false), pass)
+    pass.tape.place = "the output layer"
+    return pass.tape.crossEntropies(
+      x, head: try outputLayer(pass), bias: headBias, labels: labelled.map { batch.labels[$0] },
+      logitRule)
+  }
+
   private func outputLayer(_ pass: Pass) throws(EngineError) -> Parameter {
     guard let head else { throw .missingParameter("the output layer", block: "the model") }
     guard blueprint.normalizesHead else { return head }
@@ -106,6 +127,8 @@ extension Model {
     let rows: Parameter
 
     init(_ rows: Parameter) { self.rows = rows }
+
+    func drop(_ tokens: Int) -> Bool { true }
   }
 
   private var headBias: Parameter? { surroundings.byRole[.outputLayer(.bias)] }

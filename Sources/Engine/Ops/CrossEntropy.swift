@@ -37,16 +37,11 @@ extension Tape {
     var loss = 0.0
     let result = Node(Matrix(x.rows, x.columns, numbers), isTracked: isTracked)
     forward("loss", result) {
-      let chunk = max(64, Self.chunkBytes / (head.value.rows * self.numbers.byteWidth))
-      for start in stride(from: 0, to: x.rows, by: chunk) {
-        let rows = start..<min(x.rows, start + chunk)
-        let hidden = x.value.rows(rows)
-        let logits = Matrix(rows.count, head.value.rows, numbers)
-        Product.multiply(hidden, by: head.value, rightTransposed: true, into: logits)
-        if let bias { addBias(bias.value, to: logits) }
-        loss += lossOfChunk(
-          logits, Indices(labels[rows]), rule, weight: isTracked ? 1 / divisor : 0)
-        guard isTracked else { continue }
+      eachChunk(of: x, head, bias) { rows, hidden, logits in
+        loss += losses(
+          logits, Indices(labels[rows]), rule, weight: isTracked ? 1 / divisor : 0
+        ).reduce(0, +)
+        guard isTracked else { return }
         if x.isTracked { Product.multiply(logits, by: head.value, into: result.value.rows(rows)) }
         if head.isTrained {
           let (gradient, accumulates) = head.gradientPlace()
@@ -62,9 +57,45 @@ extension Tape {
     return loss / divisor
   }
 
-  private func lossOfChunk(
+  /// The cross entropy of each label, in nats, without a way back.
+  ///
+  /// - Parameters:
+  ///   - x: [labels, width].
+  ///   - labels: none of them negative.
+  func crossEntropies(
+    _ x: Node, head: Parameter, bias: Parameter? = nil, labels: [Int32], _ rule: LogitRule
+  ) -> [Double] {
+    var result: [Double] = []
+    forward("loss", x) {
+      eachChunk(of: x, head, bias) { rows, _, logits in
+        result += losses(logits, Indices(labels[rows]), rule, weight: 0)
+      }
+    }
+    return result
+  }
+
+  /// Computes logits, of as many tokens at once as memory is meant to hold.
+  ///
+  /// - Parameter body: given the tokens' rows, their hidden state, and their logits.
+  private func eachChunk(
+    of x: Node, _ head: Parameter, _ bias: Parameter?,
+    _ body: (_ rows: Range<Int>, _ hidden: Matrix, _ logits: Matrix) -> Void
+  ) {
+    let chunk = max(64, Self.chunkBytes / (head.value.rows * numbers.byteWidth))
+    for start in stride(from: 0, to: x.rows, by: chunk) {
+      let rows = start..<min(x.rows, start + chunk)
+      let hidden = x.value.rows(rows)
+      let logits = Matrix(rows.count, head.value.rows, numbers)
+      Product.multiply(hidden, by: head.value, rightTransposed: true, into: logits)
+      if let bias { addBias(bias.value, to: logits) }
+      body(rows, hidden, logits)
+    }
+  }
+
+  /// The loss of each row, in whose place the logits' gradients come where they have a weight.
+  private func losses(
     _ logits: Matrix, _ labels: Indices, _ rule: LogitRule, weight: Double
-  ) -> Double {
+  ) -> [Double] {
     let type = numbers.kernel
     let silenced = Indices(rule.silenced)
     let losses = Matrix(1, logits.rows, .float64)
@@ -76,7 +107,7 @@ extension Tape {
         weight,
         losses.address(0, rows.lowerBound).assumingMemoryBound(to: Double.self))
     }
-    return losses.values.reduce(0, +)
+    return losses.values
   }
 
   /// The logits of all rows, as the model gives them out.

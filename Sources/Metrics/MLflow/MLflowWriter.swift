@@ -24,7 +24,7 @@ public final class MLflowWriter: MetricsWriter {
   private var files: [String: LogFile] = [:]
   private var lastTime: Double
 
-  private static let place = "mlflow"
+  static let place = "mlflow"
   /// MLflow's own bounds.
   private static let longestName = 250
   private static let longestValue = 6000
@@ -75,8 +75,8 @@ public final class MLflowWriter: MetricsWriter {
       try write(value, to: "tags/" + Self.fileName(key))
     }
     for (key, value) in description.configuration {
-      let text = value.isNull ? "None" : value.string ?? value.serialized(.python)
-      try write(String(text.prefix(Self.longestValue)), to: "params/" + Self.fileName(key))
+      try write(
+        String(Self.text(value).prefix(Self.longestValue)), to: "params/" + Self.fileName(key))
     }
   }
 
@@ -115,6 +115,16 @@ public final class MLflowWriter: MetricsWriter {
       let file = try files[name] ?? LogFile(appendingTo: folder + "/metrics/" + name)
       files[name] = file
       try file.append(Array("\(moment) \(Self.text(number)) \(step)\n".utf8))
+    }
+  }
+
+  /// A value as Python's `str` spells it, which is what MLflow keeps.
+  private static func text(_ value: JSON) -> String {
+    switch value {
+    case .null: "None"
+    case .bool(let value): value ? "True" : "False"
+    case .string(let text): text
+    default: value.serialized(.python)
     }
   }
 

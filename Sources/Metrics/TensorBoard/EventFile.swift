@@ -53,13 +53,13 @@ enum EventFile {
       event.message(5) { summary in
         summary.message(1) { value in
           value.text(1, name)
-          value.message(9) { metadata in
-            metadata.message(1) { $0.text(1, "text") }
-          }
           value.message(8) { tensor in
             tensor.number(1, 7)  // DT_STRING
             tensor.message(2) { shape in shape.message(2) { $0.number(1, 1) } }
             tensor.text(8, text)
+          }
+          value.message(9) { metadata in
+            metadata.message(1) { $0.text(1, "text") }
           }
         }
       }

@@ -30,7 +30,8 @@ enum RunRecords {
   }
 
   static func run(
-    _ identifier: String, _ options: WeightsAndBiasesOptions, _ description: RunDescription
+    _ identifier: String, _ options: WeightsAndBiasesOptions, _ description: RunDescription,
+    host: String = Machine.host
   ) -> ProtobufMessage {
     ProtobufMessage { run in
       run.text(1, identifier)
@@ -41,7 +42,7 @@ enum RunRecords {
       run.text(8, options.name ?? description.name)
       if let notes = options.notes { run.text(9, notes) }
       for tag in options.tags { run.text(10, tag) }
-      run.text(13, Machine.host)
+      run.text(13, host)
       run.message(17) { time(&$0, description.start) }
     }
   }

@@ -31,8 +31,17 @@ public final class WeightsAndBiasesWriter: MetricsWriter {
   /// When the run would have begun without the time between its processes, in seconds since 1970.
   private var start: Double
   private var lastTime: Double
+  private var lastRow: Row?
 
-  private static let place = "wandb"
+  /// What was written of the newest step, and where the file ended before it.
+  private struct Row {
+    var step: Int
+    var numbers: [(name: String, value: JSON)]
+    var offset: Int
+    var count: Int
+  }
+
+  static let place = "wandb"
   private static let fileNames = ["output.log", "requirements.txt"]
 
   public init(
@@ -93,10 +102,21 @@ public final class WeightsAndBiasesWriter: MetricsWriter {
     try append(RunRecords.Kind.exit, RunRecords.exit(code: code, seconds: seconds))
   }
 
+  /// Writes a step's row.
+  ///
+  /// `wandb sync` gives a second row of one step the next step's number, so what comes later of a step takes the
+  /// place of its row.
   private func write(
     _ numbers: [(name: String, value: JSON)], step: Int, time: Double
   ) throws(FileError) {
     lastTime = time
+    var numbers = numbers
+    if let row = lastRow, row.step == step {
+      try file.cut(to: row.offset)
+      count = row.count
+      numbers = row.numbers + numbers
+    }
+    lastRow = Row(step: step, numbers: numbers, offset: file.size, count: count)
     let own: [(name: String, value: JSON)] = [
       ("_step", .integer(step)), ("_timestamp", .number(time)), ("_runtime", .number(time - start)),
     ]

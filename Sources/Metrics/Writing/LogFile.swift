@@ -39,6 +39,14 @@ final class LogFile {
   }
 
   /// Takes away everything from an offset on, in one go.
+  func cut(to size: Int) throws(FileError) {
+    guard ftruncate(descriptor, off_t(size)) == 0 else {
+      throw .cannotChange(path: path, action: "cut to \(size) bytes", errno: errno)
+    }
+    self.size = size
+  }
+
+  /// Takes away everything of a file from an offset on.
   static func cut(_ path: String, to size: Int) throws(FileError) {
     guard truncate(path, off_t(size)) == 0 else {
       throw .cannotChange(path: path, action: "cut to \(size) bytes", errno: errno)

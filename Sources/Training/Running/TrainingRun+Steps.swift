@@ -82,22 +82,22 @@ extension TrainingRun {
   private func judge() throws {
     guard judged?.step != progress.step, var updates = try data.validationUpdates() else { return }
     let start = ContinuousClock.now
-    var loss = HeldOutLoss()
+    var loss = LossFigures()
     var samples = 0
     for _ in 0..<(settings.validation.batches ?? Int.max) {
       guard let update = try updates.next() else { break }
-      for batch in update.batches { try loss.add(batch, of: model) }
+      for batch in update.batches { try loss.add(batch, by: model) }
       samples += update.samples
     }
     progress.validationSamples += samples
-    judged = (progress.step, loss.mean)
-    if progress.best.map({ loss.mean < $0.loss }) ?? true, loss.mean.isFinite {
-      progress.best = .init(step: progress.step, loss: loss.mean)
+    judged = (progress.step, loss.loss)
+    if progress.best.map({ loss.loss < $0.loss }) ?? true, loss.loss.isFinite {
+      progress.best = .init(step: progress.step, loss: loss.loss)
     }
     var record = ValidationRecord()
     record.step = progress.step
     record.epoch = progress.epoch
-    record.loss = loss.mean
+    record.loss = loss.loss
     record.labels = loss.labels
     record.rate = trainer.schedule.rate(at: max(0, trainer.optimiser.updates - 1))
     record.memory = Self.peakMemory

@@ -5,38 +5,43 @@ import Training
 /// The sections of Megatron-Bridge's files: `dataset` and `tokenizer`.
 extension DataSettings {
   mutating func readBridge(_ top: ConfigurationSection, _ section: ConfigurationSection) throws {
-    format = FormatOptions(.bridge)
-    packing = .firstFitShuffle
     if section.has("blend") || section.has("blend_per_split") || section.has("random_seed") {
       throw section.fault(
         "blend",
         "This is a data set of Megatron's .bin and .idx files, whose tokens have no rows to preview."
       )
     }
-    guard let length = try section.count("seq_length") ?? section.count("sequence_length"),
-      length > 0
-    else { throw section.fault("seq_length", "It is missing, or 0.") }
-    format.length = length
-    if let split = try Self.split(section, "split") { self.split = split }
-    if let root = try section.string("dataset_root") {
-      files = [root]
-    } else if let name = try section.string("dataset_name") {
-      files = [name]
-    }
-    drawn = try section.count("max_train_samples")
-    if let drawn, !(1...100_000_000).contains(drawn) {
-      throw section.fault("max_train_samples", "It must be from 1 to 100,000,000, and is \(drawn).")
-    }
+    guard let length = try section.positive("seq_length") ?? section.positive("sequence_length")
+    else { throw section.fault("seq_length", "It is missing.") }
+    section.ignore(BridgeKeys.dataset)
     section.allow(
-      "_target_", "dataset_name", "dataset_subset", "dataset_dict", "process_example_fn",
-      "download_mode", "val_proportion", "split_val_from_train", "delete_raw", "rewrite",
-      "hf_kwargs", "hf_filter_lambda", "hf_filter_lambda_kwargs", "dataloader_type", "num_workers",
-      "data_sharding", "pin_memory", "persistent_workers", "trust_remote_code", "seed",
-      "memmap_workers", "do_validation", "do_test", "skip_getting_attention_mask_from_dataset")
-    if let arguments = try section.section("dataset_kwargs") { try readArguments(arguments) }
-    if let packing = try section.section("packed_sequence_specs") { try readSpecs(packing) }
+      "_target_", "val_proportion", "split_val_from_train", "do_validation", "dataloader_type",
+      "seed")
+    try readRows(section, length: length)
     try section.finish()
     if let tokenizer = try top.section("tokenizer") { try readTokenizerOfBridge(tokenizer) }
+  }
+
+  /// What a data set of rows says of itself; who calls reads the rest, and finishes.
+  mutating func readRows(
+    _ section: ConfigurationSection, length: Int
+  ) throws(ConfigurationError) {
+    format = FormatOptions(.bridge)
+    packing = .firstFitShuffle
+    format.length = length
+    if let split = try Self.split(section, "split") { self.split = split }
+    let name = try section.string("dataset_name")
+    if let roots = try section.strings("dataset_root") {
+      files = roots
+    } else if let name {
+      files = [name]
+    }
+    drawn = try section.positive("max_train_samples")
+    if let drawn, drawn > 100_000_000 {
+      throw section.fault("max_train_samples", "It must be from 1 to 100,000,000, and is \(drawn).")
+    }
+    if let arguments = try section.section("dataset_kwargs") { try readArguments(arguments) }
+    if let packing = try section.section("packed_sequence_specs") { try readSpecs(packing) }
   }
 
   /// `dataset_kwargs`: what GPTSFTDataset is told.
@@ -83,17 +88,14 @@ extension DataSettings {
     try section.finish()
   }
 
-  private mutating func readTokenizerOfBridge(
+  mutating func readTokenizerOfBridge(
     _ section: ConfigurationSection
   ) throws(ConfigurationError) {
     tokenizer = try section.string("tokenizer_model")
     chatTemplate = try section.string("chat_template")
     pattern = try section.string("tiktoken_pattern")
-    section.allow(
-      "_target_", "legacy_tokenizer", "metadata_path", "vocab_size", "vocab_file", "merge_file",
-      "vocab_extra_ids", "tokenizer_type", "special_tokens", "tiktoken_num_special_tokens",
-      "tiktoken_special_tokens", "tokenizer_prompt_format", "image_tag_type",
-      "hf_tokenizer_kwargs", "sp_tokenizer_kwargs")
+    section.allow("_target_", "vocab_size", "tokenizer_type")
+    section.ignore(BridgeKeys.tokenizer)
     try section.finish()
   }
 }

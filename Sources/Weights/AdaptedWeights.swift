@@ -1,0 +1,86 @@
+import Adapters
+import Checkpoints
+import MegatronFormat
+import Tensors
+
+/// A model's weights, and the adapter that is put on them where there is one.
+public struct AdaptedWeights: Sendable {
+  public let weights: ModelWeights
+  public let adapter: Adapter?
+  /// What the user should know.
+  public let notes: [String]
+
+  /// Finds what a user names; reads no weights yet.
+  ///
+  /// - Parameters:
+  ///   - text: a Hugging Face folder or reference, a Megatron checkpoint; or an adapter in any format, whose
+  ///     base is what its own files name, else `configuration`.
+  ///   - adapter: the folder of an adapter to put on the model.
+  ///   - configuration: the Hugging Face model that a Megatron checkpoint is of.
+  /// - Throws: `AdapterError`, `ConversionError`, `MegatronError`.
+  public init(
+    _ text: String, adapter: String? = nil, revision: String? = nil, configuration: String? = nil
+  ) throws {
+    guard adapter == nil, Self.isAdapter(text) else {
+      let weights = try ModelWeights(text, revision: revision, configuration: configuration)
+      let adapter = try adapter.map { try Adapter(reading: $0, for: weights.model) }
+      self.init(weights, adapter)
+      return
+    }
+    let (base, note) = try Self.base(of: text, configuration)
+    let weights = try ModelWeights(base)
+    self.init(weights, try Adapter(reading: text, for: weights.model), note.map { [$0] } ?? [])
+  }
+
+  private init(_ weights: ModelWeights, _ adapter: Adapter?, _ notes: [String] = []) {
+    self.weights = weights
+    self.adapter = adapter
+    self.notes = notes + weights.notes + (adapter?.notes ?? [])
+  }
+
+  /// Where the model lies, with the adapter's place.
+  public var place: String {
+    weights.place + (adapter.map { ", with the adapter \($0.source)" } ?? "")
+  }
+
+  /// Whether a folder holds an adapter and no weights of its own.
+  private static func isAdapter(_ path: String) -> Bool {
+    guard Folder.isFolder(path), !Folder.isFile("\(path)/config.json") else { return false }
+    switch try? Adapter.Format(of: path) {
+    case .peft, .mlx: return true
+    case .megatron:
+      // What is wrong with a checkpoint, whoever opens it as a model says.
+      let stored = try? MegatronModel(path: path)
+      return stored?.tensors.keys.contains { $0.contains(".adapter.") } ?? false
+    case nil: return false
+    }
+  }
+
+  /// The base that an adapter's files name; where that is not here, the model that the user names.
+  private static func base(
+    of path: String, _ configuration: String?
+  ) throws -> (BaseModel, note: String?) {
+    do {
+      return (try BaseModel(.init(pretrained: nil, model: configuration), adapter: path), nil)
+    } catch let error as AdapterError {
+      guard case .baseNotFound(let missing, let file, _) = error, let configuration else {
+        throw error
+      }
+      return (
+        try BaseModel(.init(pretrained: configuration, model: nil), adapter: path),
+        "\(missing), which \(file) names as the base, is not here; the weights of \(configuration) are used"
+      )
+    }
+  }
+}
+
+extension ModelWeights {
+  /// The weights that adapters belong to.
+  fileprivate init(_ base: BaseModel) throws {
+    if let checkpoint = base.checkpoint {
+      try self.init(base.model, from: checkpoint)
+    } else {
+      try self.init(base.model)
+    }
+  }
+}
