@@ -104,7 +104,7 @@ public struct SampleSource: Sendable {
     return SampleSource(
       configuration: configuration,
       tokenizer: try configuration.tokenizer.map { path in
-        try FolderTokenizer(path: path, pattern: configuration.pattern)
+        try FolderTokenizer(path: TokenizerPlace.find(path), pattern: configuration.pattern)
       },
       dataset: Dataset(samples, origin: "\(file): \(packs.count) packs"), rows: samples.count,
       notes: configuration.notes, packs: ranges)
