@@ -51,9 +51,14 @@ public final class TrainingRun {
     let fresh = try Self.freshFolder(settings)
     let found = try RunModel(settings, saved: saved, fresh: fresh, loaded: loaded)
     folder = found.folder
+    var learning = settings.trainer
+    if let adapters = settings.adapters, adapters.dropout > 0 {
+      learning.dropout = AdapterDropout(
+        share: adapters.dropout, dropsInputs: adapters.dropsInputs, seed: settings.seed)
+    }
     trainer = Trainer(
       found.model, settings.schedule.schedule(steps: data.scheduledSteps), settings.optimiser,
-      settings.trainer)
+      learning)
     var notes = (found.weights?.notes ?? []) + data.notes
     var progress = RunProgress()
     let identity = data.identity
