@@ -10,7 +10,7 @@ package enum AdapterMember: String, CaseIterable, Sendable {
   case up = "adapter_up"
 
   /// What stands before the names of its tensors, behind `.adapter.`.
-  var prefix: String { self == .whole ? "" : rawValue + "." }
+  package var prefix: String { self == .whole ? "" : rawValue + "." }
 
   /// Whether a name behind `.adapter.` is that of one of its tensors.
   func owns(_ name: String) -> Bool {
@@ -90,7 +90,7 @@ package struct AttentionTable {
 
 extension Slot {
   /// The rows of the matrix, or of each expert's.
-  var matrixRows: Int { split.isExpert ? shape[1] : shape[0] }
+  package var matrixRows: Int { split.isExpert ? shape[1] : shape[0] }
 }
 
 extension Layout {

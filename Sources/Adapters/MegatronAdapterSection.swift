@@ -25,35 +25,12 @@ struct MegatronAdapterSection {
   }
 
   private var section: YAMLMap {
-    let alpha = plan.alpha
-    let module =
-      switch plan.kind {
-      case .canonical: "canonical_lora"
-      case .dora: "dora"
-      case .lora, .vision: "lora"
-      }
-    var section = YAMLMap([
-      "_target_": .string("megatron.bridge.peft.\(module).\(plan.kind.rawValue)"),
-      "alpha": Int(exactly: alpha).map { .integer($0) } ?? .number(alpha),
-      "canonical_mapping": mapping,
-      "dim": .integer(plan.rank),
-      "dropout": .number(0),
-      "dropout_position": .string("pre"),
-      "exclude_modules": .list([]),
-      "lora_A_init_method": .string("xavier"),
-      "lora_B_init_method": .string("zero"),
-      "params_to_save": .set(parameters.map { .string($0) }),
-      "target_modules": .list(targets.map { .string($0) }),
-    ])
-    if plan.kind == .dora { return section }
-    section["normalize_moe_lora"] = .bool(false)
-    section["share_expert_adapters"] = .bool(sharesExperts)
-    if plan.kind == .canonical { return section }
-    section["a2a_experimental"] = .bool(false)
-    section["experts_shared_outer_loras"] = .bool(false)
-    section["lora_dtype"] = .null
-    section["sequence_parallel_input_regather"] = .bool(false)
-    return section
+    var words = MegatronAdapterWords(kind: plan.kind, rank: plan.rank, alpha: plan.alpha)
+    words.targets = targets
+    words.parameters = parameters
+    words.mapping = mapping
+    words.sharesExperts = sharesExperts
+    return words.section
   }
 
   /// The last component of each layer's name, in the model's order, and its members.
@@ -99,14 +76,7 @@ struct MegatronAdapterSection {
   private var parameters: [String] {
     var names: Set<String> = []
     for layer in plan.layers {
-      var module = layer.module.key
-      let stack = "decoder.layers."
-      if let axis = layer.module.lead.first, module.hasPrefix(stack) {
-        module = "\(stack)\(axis.index).\(module.dropFirst(stack.count))"
-      }
-      if let (head, tail) = module.parted(at: "experts.experts.") {
-        module = "\(head)experts.\(tail)"
-      }
+      let module = layer.module.trainingName
       for member in tensors.members[layer.module.key] ?? [] {
         var tensors = ["linear_in.weight", "linear_out.weight"]
         if plan.kind == .dora { tensors.append("weight_magnitude") }
@@ -125,6 +95,76 @@ struct MegatronAdapterSection {
       guard let first = layer.matrices.first else { return true }
       return layer.matrices.dropFirst().allSatisfy { (try? $0.equals(first)) ?? false }
     }
+  }
+}
+
+extension MegatronModule {
+  /// What the module is called while training: layers by number, and the module that holds experts.
+  package var trainingName: String {
+    var module = key
+    let stack = "decoder.layers."
+    if let axis = lead.first, module.hasPrefix(stack) {
+      module = "\(stack)\(axis.index).\(module.dropFirst(stack.count))"
+    }
+    if let (head, tail) = module.parted(at: "experts.experts.") {
+      module = "\(head)experts.\(tail)"
+    }
+    return module
+  }
+}
+
+/// What the `peft` section of Megatron-Bridge 0.6.0 says.
+package struct MegatronAdapterWords {
+  package var kind: MegatronAdapterSettings.Kind
+  package var rank: Int
+  package var alpha: Double
+  package var dropout = 0.0
+  package var dropsInputs = true
+  package var targets: [String] = []
+  package var excluded: [String] = []
+  /// The initialisation of A, by Bridge's name.
+  package var start = "xavier"
+  /// The parameters' names while training.
+  package var parameters: [String] = []
+  package var mapping = YAMLValue.map(YAMLMap())
+  package var sharesExperts = false
+
+  package init(kind: MegatronAdapterSettings.Kind, rank: Int, alpha: Double) {
+    self.kind = kind
+    self.rank = rank
+    self.alpha = alpha
+  }
+
+  private static func number(_ value: Double) -> YAMLValue {
+    Int(exactly: value).map { .integer($0) } ?? .number(value)
+  }
+
+  package var section: YAMLMap {
+    let module =
+      switch kind {
+      case .canonical: "canonical_lora"
+      case .dora: "dora"
+      case .lora, .vision: "lora"
+      }
+    var section: YAMLMap = [
+      "_target_": .string("megatron.bridge.peft.\(module).\(kind.rawValue)"),
+      "alpha": Self.number(alpha), "canonical_mapping": mapping, "dim": .integer(rank),
+      "dropout": Self.number(dropout),
+      "dropout_position": .string(dropsInputs ? "pre" : "post"),
+      "exclude_modules": .list(excluded.map { .string($0) }),
+      "lora_A_init_method": .string(start), "lora_B_init_method": .string("zero"),
+      "params_to_save": .set(parameters.map { .string($0) }),
+      "target_modules": .list(targets.map { .string($0) }),
+    ]
+    if kind == .dora { return section }
+    section["normalize_moe_lora"] = .bool(false)
+    section["share_expert_adapters"] = .bool(sharesExperts)
+    if kind == .canonical { return section }
+    section["a2a_experimental"] = .bool(false)
+    section["experts_shared_outer_loras"] = .bool(false)
+    section["lora_dtype"] = .null
+    section["sequence_parallel_input_regather"] = .bool(false)
+    return section
   }
 }
 

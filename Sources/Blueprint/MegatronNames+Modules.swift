@@ -98,3 +98,15 @@ extension MegatronModule {
     }
   }
 }
+
+extension MegatronModule {
+  /// The key of what Transformer Engine keeps of a linear layer of the layer's adapter.
+  ///
+  /// - Parameter name: what stands behind `.adapter.`.
+  public func extraState(_ name: String) -> String {
+    let (indices, counts) = lead.isEmpty ? ([0], [1]) : (lead.map(\.index), lead.map(\.count))
+    return "\(key).adapter.\(name)._extra_state/shard_"
+      + indices.map(String.init).joined(separator: ".") + "_"
+      + counts.map(String.init).joined(separator: ".")
+  }
+}

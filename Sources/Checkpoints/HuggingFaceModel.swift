@@ -81,9 +81,12 @@ public struct HuggingFaceModel: Sendable {
 
   /// The tokenizer's files, which a Megatron checkpoint keeps a copy of.
   public var tokenizerFiles: [String] {
-    sideFiles.filter { name in
-      Self.tokenizerNames.contains(name) || name.hasSuffix(".tiktoken")
-    }
+    sideFiles.filter(Self.isTokenizer)
+  }
+
+  /// Whether a file of this name is a tokenizer's.
+  public static func isTokenizer(_ name: String) -> Bool {
+    tokenizerNames.contains(name) || name.hasSuffix(".tiktoken")
   }
 
   private static let tokenizerNames: Set<String> = [

@@ -117,9 +117,14 @@ public struct StagedFolder: Sendable {
 
   /// Removes what runs that no longer live left for this destination.
   private static func removeStale(in parent: String, of name: String) {
-    let prefix = ".\(name)\(marker)"
-    for entry in Folder.entries(parent) ?? [] where entry.hasPrefix(prefix) {
-      let numbers = entry.dropFirst(prefix.count).split(separator: "-", maxSplits: 1)
+    removeStale(in: parent) { $0 == name }
+  }
+
+  /// Removes what runs that no longer live left in a folder, for destinations of certain names.
+  package static func removeStale(in parent: String, where isMeant: (String) -> Bool) {
+    for entry in Folder.entries(parent) ?? [] where entry.hasPrefix(".") {
+      guard let (name, tail) = parted(entry), isMeant(name) else { continue }
+      let numbers = tail.split(separator: "-", maxSplits: 1)
       guard let process = numbers.first.flatMap({ pid_t($0) }) else { continue }
       let path = "\(parent)/\(entry)"
       switch FolderLock.take(path) {
@@ -133,11 +138,36 @@ public struct StagedFolder: Sendable {
       }
     }
   }
+
+  /// The destination's name and the number behind the marker, of a staging folder's name.
+  private static func parted(_ entry: String) -> (name: String, tail: Substring)? {
+    let (bytes, mark) = (Array(entry.utf8), Array(marker.utf8))
+    guard bytes.count > mark.count else { return nil }
+    for start in stride(from: bytes.count - mark.count, to: 1, by: -1)
+    where bytes[start..<start + mark.count].elementsEqual(mark) {
+      return (
+        String(decoding: bytes[1..<start], as: UTF8.self),
+        Substring(decoding: bytes[(start + mark.count)...], as: UTF8.self)
+      )
+    }
+    return nil
+  }
+
+  /// Removes a folder so that no kill leaves half of it under its name.
+  ///
+  /// - Throws: `FileError` if it cannot be renamed; it is as it was then.
+  package static func remove(_ folder: String) throws(FileError) {
+    let parent = Folder.parent(folder)
+    let doomed = "\(parent)/.\(Folder.name(folder))\(marker)\(getpid())"
+    Folder.removeTree(doomed)
+    try Folder.publish(folder, as: doomed)
+    Folder.removeTree(doomed)
+  }
 }
 
 /// A lock on a folder that ends with the process that holds it, however that ends.
-private final class FolderLock: Sendable {
-  enum Outcome {
+package final class FolderLock: Sendable {
+  package enum Outcome {
     case taken(FolderLock)
     /// Another run holds it.
     case busy
@@ -155,7 +185,7 @@ private final class FolderLock: Sendable {
   /// The lock itself ends when the last reference does.
   func release() { _ = clinux_unlock(descriptor) }
 
-  static func take(_ path: String) -> Outcome {
+  package static func take(_ path: String) -> Outcome {
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { return .gone }
     let lock = FolderLock(descriptor)

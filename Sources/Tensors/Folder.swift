@@ -32,4 +32,20 @@ public enum Folder {
       throw .cannotChange(path: path, action: "remove", errno: errno)
     }
   }
+
+  /// Makes a symbolic link, in place of what has its name: whoever looks finds the old or the new.
+  ///
+  /// - Parameter target: as the link is to say it.
+  public static func link(_ target: String, as path: String) throws(FileError) {
+    let draft = "\(path).partial-\(getpid())"
+    try removeFile(draft)
+    guard symlink(target, draft) == 0 else {
+      throw .cannotChange(path: path, action: "make a link to \(target)", errno: errno)
+    }
+    do throws(FileError) { try publish(draft, as: path) } catch {
+      // The first failure is the one to report.
+      try? removeFile(draft)
+      throw error
+    }
+  }
 }

@@ -65,6 +65,16 @@ extension Matrix {
     reading runs: ByteRuns, _ dtype: DType, _ rows: Int, _ columns: Int, _ numbers: Numbers
   ) throws(FileError) {
     self.init(rows, columns, numbers)
+    try read(runs, dtype)
+  }
+
+  /// Takes its numbers out of files, row by row; the whole team reads.
+  ///
+  /// - Parameters:
+  ///   - runs: as many numbers as the matrix has.
+  ///   - dtype: their type; they are rounded where the matrix has a shorter one.
+  package func read(_ runs: ByteRuns, _ dtype: DType) throws(FileError) {
+    precondition(isDense && runs.byteCount == count * dtype.byteWidth)
     let matrix = self
     let failure = Mutex<FileError?>(nil)
     // Vectors are one row.
@@ -76,7 +86,8 @@ extension Matrix {
         try runs.slice(
           elements.lowerBound * dtype.byteWidth..<elements.upperBound * dtype.byteWidth
         ).read(
-          dtype, into: matrix.start + elements.lowerBound * numbers.byteWidth, as: numbers.dtype)
+          dtype, into: matrix.start + elements.lowerBound * matrix.numbers.byteWidth,
+          as: matrix.numbers.dtype)
       } catch {
         failure.withLock { $0 = $0 ?? error }
       }

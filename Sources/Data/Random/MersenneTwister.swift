@@ -5,8 +5,9 @@ public struct MersenneTwister: Sendable {
   private static let size = 624
   private static let middle = 397
 
-  private var words = [UInt32](repeating: 0, count: Self.size)
-  private var position = Self.size
+  /// The state, and how many of its words have been given away.
+  public private(set) var words = [UInt32](repeating: 0, count: Self.size)
+  public private(set) var position = Self.size
 
   /// `init_genrand`: the state that follows from one number.
   public init(seed: UInt32) {

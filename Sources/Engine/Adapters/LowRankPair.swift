@@ -13,14 +13,14 @@ public final class LowRankPair {
   public let magnitude: LearnedMatrix?
   public let place: AdapterPlace
   /// The packed rows of a matrix that it changes, and where in B theirs begin.
-  let spans: [Span]
+  package let spans: [Span]
   public let scale: Double
   public let rank: Int
 
   /// Consecutive packed rows of a matrix, and the first of B's rows that belong to them.
-  struct Span: Hashable, Sendable {
-    var packed: Range<Int>
-    var first: Int
+  package struct Span: Hashable, Sendable {
+    package var packed: Range<Int>
+    package var first: Int
   }
 
   init(

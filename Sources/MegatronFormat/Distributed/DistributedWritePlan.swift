@@ -21,6 +21,8 @@ public struct DistributedWritePlan: Sendable {
   }
 
   private var tensorItems: [TensorItem] = []
+  /// Other keys of tensors' chunks.
+  private var aliases: [(key: String, item: Int)] = []
   private var objects: [(key: String, bytes: [UInt8], file: String)] = []
   private var keys: [String] = []
   private var known: [String: Int] = [:]
@@ -69,6 +71,18 @@ public struct DistributedWritePlan: Sendable {
     return tensorItems.count - 1
   }
 
+  /// Gives a chunk a place under another key too, where the same bytes serve: they are written once, and readers
+  /// find them under either.
+  ///
+  /// - Parameter item: the chunk's index, which `add` returned.
+  public mutating func add(alias key: String, of item: Int) {
+    if known[key] == nil {
+      known[key] = item
+      keys.append(key)
+    }
+    aliases.append((key, item))
+  }
+
   /// Adds a byte object: a whole torch.save archive.
   public mutating func add(object key: String, bytes: [UInt8], file: String) {
     precondition(known[key] == nil)
@@ -110,9 +124,17 @@ public struct DistributedWritePlan: Sendable {
           key: item.key, dtype: item.dtype, offsets: item.offsets, sizes: item.sizes,
           file: item.file, offset: storage.offset, archive: item.archive))
     }
-    for item in tensorItems where metadata.tensors[item.key] == nil {
-      metadata.tensors[item.key] = .init(
-        dtype: item.dtype, shape: item.shape, chunks: chunks[item.key] ?? [])
+    for (key, index) in aliases {
+      let item = tensorItems[index]
+      let storage = DistributedMetadata.Storage(
+        file: item.file, offset: items[index].offset, length: item.archive.totalLength)
+      chunks[key, default: []].append(
+        .init(offsets: item.offsets, sizes: item.sizes.dimensions, storage: storage))
+    }
+    let named = tensorItems.map { ($0.key, $0) } + aliases.map { ($0.key, tensorItems[$0.item]) }
+    for (key, item) in named where metadata.tensors[key] == nil {
+      metadata.tensors[key] = .init(
+        dtype: item.dtype, shape: item.shape, chunks: chunks[key] ?? [])
     }
     let faults = metadata.tilingFaults()
     if !faults.isEmpty { throw .badChunks(file: ".metadata to be written", faults) }

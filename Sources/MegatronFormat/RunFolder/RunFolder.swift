@@ -165,6 +165,9 @@ public struct RunFolder: Equatable, Sendable {
       ? Int(Substring(digits)) : nil
   }
 
+  /// The iteration that a folder's own name says; `nil` where it says none.
+  public static func step(in path: String) -> Int? { iteration(in: path) }
+
   /// The name of an iteration's folder: `iter_0000010`.
   public static func folderName(iteration: Int) -> String {
     let digits = "\(iteration)"

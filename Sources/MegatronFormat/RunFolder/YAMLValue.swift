@@ -79,3 +79,9 @@ public struct YAMLMap: Hashable, Sendable {
     }
   }
 }
+
+extension YAMLMap: ExpressibleByDictionaryLiteral {
+  public init(dictionaryLiteral members: (String, YAMLValue)...) {
+    for (key, value) in members { self[key] = value }
+  }
+}

@@ -1,11 +1,24 @@
 import Checkpoints
 import Engine
 import JSON
+import Kernels
+import Tensors
+import Weights
 
 /// The checkpoints of a run: writes them, points at the newest and the best one, and removes old ones.
+///
+/// It holds a lock on the run folder as long as it lives, so that no second run writes there.
 public final class RunCheckpoints {
   /// The run folder.
   public let folder: String
+  /// The bytes of one checkpoint, without a Hugging Face folder beside it.
+  public let byteCount: Int
+  /// What the user should know, since it was last asked for.
+  public private(set) var notes: [String] = []
+  private let source: RunTransfer
+  private let iterations: RunIterations
+  private let lock: FolderLock?
+  private let progress = TransferProgress()
 
   /// - Parameters:
   ///   - settings: `saving.folder` is there.
@@ -14,17 +27,37 @@ public final class RunCheckpoints {
   ///     `freshModel` gives.
   ///   - weights: what the weights were read from; `nil` of a fresh model.
   ///   - configuration: the effective configuration by dotted keys, to be found again by people.
-  /// - Throws: `SavingError`, `FileError` where the folder cannot be written; nothing is left behind then.
+  /// - Throws: `SavingError`, `FileError` where the folder cannot be written or has no room for a checkpoint.
   public init(
     _ settings: RunSettings, _ trainer: Trainer, model: HuggingFaceModel, weights: ModelWeights?,
     configuration: [(key: String, value: JSON)] = []
   ) throws {
-    throw SavingError.notYet
+    guard let place = settings.saving.folder else { preconditionFailure("no folder to save in") }
+    folder = Folder.absolute(place)
+    var settings = settings
+    settings.saving.folder = folder
+    iterations = RunIterations(folder: folder)
+    source = try RunTransfer(
+      settings, trainer, model: model, weights: weights,
+      configuration: configuration.map { RunProgress.Fact($0.key, $0.value) })
+    byteCount = try source.transfer(RunProgress(), validationLoss: nil).totalBytes
+    try Folder.create(folder)
+    switch FolderLock.take(folder) {
+    case .taken(let lock): self.lock = lock
+    case .busy: throw SavingError.inUse(folder: folder)
+    case .gone, .unsupported: lock = nil
+    }
+    iterations.removeStale()
+    // Told now rather than after the first hours of training.
+    try StagedFolder(
+      destination: iterations.path(0) + ".probe", overwrite: true, needed: byteCount
+    ).discard()
   }
 
   /// Writes a checkpoint, then points at it, then removes what is no longer kept.
   ///
-  /// A kill at any moment leaves what was there before or all of the new one.
+  /// A kill at any moment leaves what was there before or all of the new one. It is written at once, not beside the
+  /// training that goes on.
   ///
   /// - Parameters:
   ///   - validationLoss: that of the weights as they are, if it was taken.
@@ -35,8 +68,33 @@ public final class RunCheckpoints {
   public func save(
     _ progress: RunProgress, validationLoss: Double? = nil, isLast: Bool = false
   ) throws -> String {
-    throw SavingError.notYet
+    let settings = source.settings.saving
+    iterations.removeStale()
+    let transfer = try source.transfer(progress, validationLoss: validationLoss)
+    let exports =
+      settings.huggingFace == .always || settings.huggingFace == .atEnd && isLast
+    let staged = try StagedFolder(
+      destination: iterations.path(progress.step), overwrite: true,
+      needed: transfer.totalBytes + (exports ? source.exportBytes : 0))
+    do {
+      try transfer.run(in: staged.path, workers: Self.workers, progress: self.progress)
+      if exports {
+        try source.exported(staged.path, settings.folder ?? folder)
+          .run(in: "\(staged.path)/hf", workers: Self.workers, progress: self.progress)
+      }
+      try staged.publish()
+    } catch {
+      staged.discard()
+      throw error
+    }
+    if let note = try iterations.point(at: progress.step, RunTransfer.trainState(progress)) {
+      if !notes.contains(note) { notes.append(note) }
+    }
+    if let keeps = settings.keeps { try iterations.retain(keeps, current: progress.step) }
+    return iterations.path(progress.step)
   }
+
+  private static var workers: Int { max(1, min(4, Team.size)) }
 
   /// Writes the configuration of a fresh model and its tokenizer's files into `huggingface` of the run folder,
   /// where exports and generation find them, and opens it.
@@ -44,9 +102,29 @@ public final class RunCheckpoints {
   /// - Parameters:
   ///   - configuration: config.json.
   ///   - tokenizer: the folder whose tokenizer is used; `nil` for none.
+  /// - Throws: `FileError`, `ConfigError`, `ConversionError`.
   public static func freshModel(
     _ configuration: JSONObject, tokenizer: String?, in folder: String
   ) throws -> HuggingFaceModel {
-    throw SavingError.notYet
+    let place = "\(Folder.absolute(folder))/huggingface"
+    let wanted = JSON.object(configuration).serializedBytes(.indented(2)) + [UInt8(ascii: "\n")]
+    if let known = try? HuggingFaceModel.configuration(in: place), known == configuration {
+      return try HuggingFaceModel(folder: place)
+    }
+    var transfer = Transfer()
+    for name in try tokenizer.map({ try TokenizerFiles.names(in: $0) }) ?? [] {
+      transfer.copies.append((path: name, from: "\(tokenizer ?? "")/\(name)"))
+    }
+    transfer.after = [(path: "config.json", bytes: wanted)]
+    let staged = try StagedFolder(
+      destination: place, overwrite: true, needed: transfer.totalBytes)
+    do {
+      try transfer.run(in: staged.path, workers: 1, progress: TransferProgress())
+      try staged.publish()
+    } catch {
+      staged.discard()
+      throw error
+    }
+    return try HuggingFaceModel(folder: place)
   }
 }
