@@ -18,7 +18,8 @@ package struct SlurmScript: Sendable {
   package init(command: [String]) { self.command = command }
 
   package var text: String {
-    var lines = ["#!/bin/bash"]
+    // What stands in single quotes is meant as it stands.
+    var lines = ["#!/bin/bash", "# shellcheck disable=SC2016"]
     lines += remark.split(separator: "\n").map { "# \($0)" }
     lines += directives.map { directive in
       "#SBATCH --\(directive.name)" + (directive.value.map { "=" + Self.escaped($0) } ?? "")
