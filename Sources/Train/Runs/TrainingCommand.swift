@@ -46,7 +46,6 @@ struct TrainingCommand {
     run.writers = try writers(run.description)
     let outcome = try run.run()
     report(run, outcome)
-    if outcome == .stopped, stop.isCancelled { throw ExitStatus.interruption }
   }
 
   private func writers(_ description: RunDescription) throws -> [any MetricsWriter] {
