@@ -153,7 +153,7 @@ struct ReportPage {
     let rows = about.configuration.map { key, value in
       [key, value.string ?? value.serialized(.python), about.origins[key] ?? ""]
     }
-    return "<details open><summary>Configuration</summary>"
+    return "<details open=\"\"><summary>Configuration</summary>"
       + table(["key", "value", "from"], rows, numbers: [], style: "mono") + "</details>"
   }
 
