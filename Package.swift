@@ -152,7 +152,8 @@ let package = Package(
       dependencies: [
         "Engine", "Architectures", "Checkpoints", "SafeTensors", "Support", "Weights",
       ]),
-    .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSON", "Support", "Tensors"]),
+    .testTarget(
+      name: "MetricsTests", dependencies: ["CZlib", "Metrics", "JSON", "Support", "Tensors"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

@@ -1,32 +1,14 @@
 #include "random.h"
 
 #include "loops.h"
+#include "philox.h"
 
-/// How many counters are worked on at once.
-enum { LANES = 64 };
-
-typedef struct {
-  uint32_t words[4][LANES];
-} block;
-
-KERNEL static void philox(block *state, uint32_t key0, uint32_t key1) {
-  for (int round = 0; round < 10; round++) {
-    for (int i = 0; i < LANES; i++) {
-      uint64_t left = (uint64_t)0xD2511F53u * state->words[0][i];
-      uint64_t right = (uint64_t)0xCD9E8D57u * state->words[2][i];
-      uint32_t second = state->words[1][i], fourth = state->words[3][i];
-      state->words[0][i] = (uint32_t)(right >> 32) ^ second ^ key0;
-      state->words[1][i] = (uint32_t)right;
-      state->words[2][i] = (uint32_t)(left >> 32) ^ fourth ^ key1;
-      state->words[3][i] = (uint32_t)left;
-    }
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
+KERNEL static void philox(philox_block *state, uint32_t key0, uint32_t key1) {
+  philox_rounds(state, key0, key1);
 }
 
 void random_block(const uint32_t counter[4], const uint32_t key[2], uint32_t result[4]) {
-  block state = {0};
+  philox_block state = {0};
   for (int word = 0; word < 4; word++) state.words[word][0] = counter[word];
   philox(&state, key[0], key[1]);
   for (int word = 0; word < 4; word++) result[word] = state.words[word][0];
@@ -93,15 +75,9 @@ static void store(number_type type, void *target, long i, double value) {
 void random_numbers(number_type type, random_spread spread, uint64_t seed, uint64_t stream,
                     uint64_t first, void *target, long count, double a, double b) {
   for (long start = 0; start < count; start += 4 * LANES) {
-    block state;
+    philox_block state;
     float values[4][LANES];
-    for (int i = 0; i < LANES; i++) {
-      uint64_t counter = (first + (uint64_t)start) / 4 + (uint64_t)i;
-      state.words[0][i] = (uint32_t)counter;
-      state.words[1][i] = (uint32_t)(counter >> 32);
-      state.words[2][i] = (uint32_t)stream;
-      state.words[3][i] = (uint32_t)(stream >> 32);
-    }
+    set_counters(&state, (first + (uint64_t)start) / 4, stream);
     philox(&state, (uint32_t)seed, (uint32_t)(seed >> 32));
     for (int word = 0; word < 4; word += 2) {
       if (spread == RANDOM_NORMAL) {

@@ -65,7 +65,6 @@ package struct RunConfiguration {
       notes = reader.notes
     }
     if settings.name.isEmpty { settings.name = Self.name(layers, settings) }
-    self.settings = settings
     entries = top.reading.entries
     ineffective = top.reading.ineffective + layers.words.inert
     unknown = top.reading.unknown
@@ -76,10 +75,17 @@ package struct RunConfiguration {
           + (unknown.count > 12 ? " …" : ""))
     }
     if case .rows(let data) = settings.data { notes += data.notes }
+    if settings.saving.folder == nil, !layers.hasFile {
+      settings.saving.folder = "runs/" + settings.name
+    }
+    self.settings = settings
     if settings.saving.folder == nil {
       notes.append("nothing is saved: name a folder with --output (checkpoint.save)")
     }
   }
+
+  /// The published configuration of the model, where the file or the recipe holds it.
+  package var published: JSONObject? { shape?.configuration }
 
   /// Checks what keys say of the model against the weights that are trained.
   package func check(_ blueprint: Blueprint) throws {
@@ -94,7 +100,10 @@ package struct RunConfiguration {
   private static func name(_ layers: Layers, _ settings: RunSettings) -> String {
     if let recipe = layers.recipe { return "\(recipe.name)-\(layers.purpose.rawValue)" }
     if let folder = settings.saving.folder { return Folder.name(Folder.absolute(folder)) }
-    return layers.purpose.rawValue
+    var words = [layers.purpose.rawValue]
+    if case .weights(let reference, _, _) = settings.model { words.append(Folder.name(reference)) }
+    if let adapters = settings.adapters { words.append(adapters.kind == .dora ? "dora" : "lora") }
+    return words.joined(separator: "-")
   }
 
   private static func sentence(_ keys: [String]) -> String {

@@ -100,4 +100,7 @@ package enum ExitStatus {
 
   /// Thrown by a check that found a difference and has reported it.
   package static let difference = ExitCode(different)
+
+  /// Thrown by work that a signal stopped and that has said what is there now.
+  package static let interruption = ExitCode(interrupted)
 }

@@ -35,4 +35,27 @@ public struct RandomStream: Sendable {
         end - first, a, b)
     }
   }
+
+  /// Leaves out a share of a matrix' numbers, and divides the others by what is left: dropout.
+  ///
+  /// Which numbers are left out hangs on the stream, their row and their column alone.
+  ///
+  /// - Parameters:
+  ///   - target: of the same shape and type; the matrix itself will do.
+  ///   - firstRow: the number of the first row, where these are some of many.
+  ///   - adds: whether the result is added to the target.
+  public func drop(
+    _ share: Double, of matrix: Matrix, into target: Matrix, firstRow: Int = 0, adds: Bool = false
+  ) {
+    precondition(
+      matrix.numbers == target.numbers && matrix.rows == target.rows
+        && matrix.columns == target.columns)
+    Team.split(matrix.rows, grain: Sums.rows(4 * matrix.columns)) { rows in
+      let first = rows.lowerBound
+      drop_elements(
+        matrix.numbers.kernel, seed, stream, firstRow + first, share, matrix.address(first),
+        matrix.stride, target.address(first), target.stride, rows.count, matrix.columns,
+        adds ? 1 : 0)
+    }
+  }
 }

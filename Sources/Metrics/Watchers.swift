@@ -1,3 +1,5 @@
+import Tensors
+
 /// Everything that is to be told of a run, and where.
 public struct WatchingPlan: Sendable {
   /// The folder of training.jsonl, validation.jsonl and the report.
@@ -48,6 +50,32 @@ public struct WatchingPlan: Sendable {
       writers.append(
         careful("The run for MLflow", try MLflowWriter(mlflow, names: names, description)))
     }
+    if makesReport {
+      writers.append(careful("The report", try ReportWriter(folder: folder, description)))
+    }
     return writers
+  }
+}
+
+extension WatchingPlan {
+  /// How the records are opened with the programs they are for: a name, and a command.
+  public func openings(for description: RunDescription) -> [(name: String, words: [String])] {
+    let places = try? WatchedPlaces(description.folder)
+    var openings: [(name: String, words: [String])] = []
+    if let tensorBoard {
+      openings.append(("TensorBoard", ["tensorboard", "--logdir", tensorBoard]))
+    }
+    if weightsAndBiases != nil, let file = places?[WeightsAndBiasesWriter.place].first {
+      openings.append(("W&B", ["wandb", "sync", Folder.parent(file)]))
+    }
+    if mlflow != nil, let run = places?[MLflowWriter.place].first {
+      let store = Folder.parent(Folder.parent(run))
+      openings.append(
+        (
+          "MLflow",
+          ["env", "MLFLOW_ALLOW_FILE_STORE=true", "mlflow", "ui", "--backend-store-uri", store]
+        ))
+    }
+    return openings
   }
 }

@@ -9,6 +9,7 @@
 #include "convolution.h"
 #include "delta_rule.h"
 #include "dispatch.h"
+#include "dropout.h"
 #include "elementwise.h"
 #include "gated_norm.h"
 #include "heads.h"

@@ -22,7 +22,7 @@ extension BridgeReader {
   ]
 
   func readData(
-    length: Int, _ model: ModelSource, _ shape: ModelShape
+    length: Int, _ model: ModelSource, _ shape: ModelShape, holdsOut: Bool
   ) throws -> Samples {
     let section = try top.sectionOrEmpty("dataset")
     section.ignore(BridgeKeys.dataset)
@@ -38,9 +38,9 @@ extension BridgeReader {
     let target = try section.string("_target_") ?? ""
     let samples: Samples
     if let files = try textFiles(section) {
-      samples = texts(files, rows, length: length)
+      samples = try texts(section, files, rows, length: length, holdsOut: holdsOut)
     } else if isOfRows(section, target) {
-      samples = try self.rows(section, rows, length: length)
+      samples = try self.rows(section, rows, length: length, holdsOut: holdsOut)
     } else {
       samples = try indexed(section, length: length, shape, target)
     }
@@ -67,7 +67,7 @@ extension BridgeReader {
   // MARK: Rows
 
   private func rows(
-    _ section: ConfigurationSection, _ tokenized: DataSettings, length: Int
+    _ section: ConfigurationSection, _ tokenized: DataSettings, length: Int, holdsOut: Bool
   ) throws -> Samples {
     var rows = tokenized
     let wish = section.find("split")?.node.scalar
@@ -87,29 +87,35 @@ extension BridgeReader {
     default:
       throw section.fault("dataloader_type", "It must be batch, single or cyclic.")
     }
+    let isWanted = try section.flag("do_validation", default: true) && holdsOut
+    return try held(section, samples, rows, seed: seed, isWanted: isWanted)
+  }
+
+  /// Keeps rows from training to judge by: those of a validation file, or else a share of the training rows.
+  private func held(
+    _ section: ConfigurationSection, _ samples: Samples, _ rows: DataSettings, seed: Int,
+    isWanted: Bool
+  ) throws -> Samples {
     let share = try section.number("val_proportion", default: 0.05)
     guard (0..<1).contains(share) else {
       throw section.fault("val_proportion", "It must be at least 0 and below 1, and is \(share).")
     }
     let splits = try section.flag("split_val_from_train", default: true)
-    if try section.flag("do_validation", default: true) {
-      samples = held(samples, rows, share: splits ? share : 0, seed: seed)
-    }
-    return samples
-  }
-
-  /// Rows of a validation file, or else a share of the training rows.
-  private func held(
-    _ samples: Samples, _ rows: DataSettings, share: Double, seed: Int
-  ) -> Samples {
     var samples = samples
-    if let split = DataSplit("validation") as DataSplit?, rows.split.name == "train",
-      (try? DataFiles(rows.files, split: split.name, dataset: rows.dataset)) != nil,
-      rows.files.allSatisfy({ Folder.isFolder($0) })
+    guard isWanted else { return samples }
+    var held = rows
+    held.drawn = nil
+    let folders = rows.files.allSatisfy { Folder.isFolder($0) }
+    if folders, rows.split.name == "train",
+      (try? DataFiles(rows.files, split: "validation", dataset: rows.dataset)) != nil
     {
-      var held = rows
-      held.split = split
-      held.drawn = nil
+      held.split = DataSplit("validation")
+      samples.held = .rows(held)
+    } else if splits, share > 0 {
+      var rest = rows
+      rest.held = DataSettings.Held(share: share, seed: UInt64(seed), isMeant: false)
+      held.held = DataSettings.Held(share: share, seed: UInt64(seed), isMeant: true)
+      samples.source = .rows(rest)
       samples.held = .rows(held)
     }
     return samples
@@ -127,13 +133,18 @@ extension BridgeReader {
     return words
   }
 
-  private func texts(_ files: [String], _ tokenized: DataSettings, length: Int) -> Samples {
+  private func texts(
+    _ section: ConfigurationSection, _ files: [String], _ tokenized: DataSettings, length: Int,
+    holdsOut: Bool
+  ) throws -> Samples {
     var rows = tokenized
     rows.files = files
     rows.format = FormatOptions(.bridge, trained: .all, length: nil)
     rows.packedSize = length
     rows.packing = .sequential
-    return Samples(source: .rows(rows), order: .torch(seed: 1234))
+    let seed = try section.count("seed", default: 1234)
+    let samples = Samples(source: .rows(rows), order: .torch(seed: UInt64(seed)))
+    return try held(section, samples, rows, seed: seed, isWanted: holdsOut)
   }
 
   // MARK: Indexed files

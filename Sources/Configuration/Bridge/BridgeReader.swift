@@ -36,13 +36,15 @@ struct BridgeReader {
     let training = try readTrain()
     let checkpoint = try readCheckpoint()
     let source = try source(shape, checkpoint.pretrained, length: length)
-    let data = try readData(length: length, source, shape)
+    var validation = try readValidation()
+    let data = try readData(length: length, source, shape, holdsOut: validation.every != nil)
+    validation.data = data.held
     var settings = RunSettings(name: "", model: source, data: data.source)
     settings.numbers = try readPrecision(shape)
     settings.batch = training.batch
     settings.batch.order = data.order
     settings.length = training.length
-    settings.validation = try readValidation(data.held)
+    settings.validation = validation
     settings.recomputes = shape.recomputes
     settings.trainer = shape.trainer
     settings.saving = checkpoint.saving
@@ -123,9 +125,7 @@ struct BridgeReader {
   // MARK: validation
 
   /// `validation.*`, and the same keys of `train`, where older versions have them.
-  private func readValidation(
-    _ data: DataSource?
-  ) throws(ConfigurationError) -> ValidationSettings {
+  private func readValidation() throws(ConfigurationError) -> ValidationSettings {
     let section = try top.sectionOrEmpty("validation")
     section.allow("_target_")
     section.ignore(BridgeKeys.validation)
@@ -136,7 +136,6 @@ struct BridgeReader {
       }
     }
     var settings = ValidationSettings()
-    settings.data = data
     // The older key counts only where the newer one says nothing, or less nearly.
     func newer(_ key: String) -> ConfigurationSection {
       older.has(key) && older.origin(key).rank > section.origin(key).rank ? older : section

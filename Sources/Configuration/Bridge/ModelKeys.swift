@@ -46,16 +46,50 @@ struct ModelKey: Sendable {
       "norm_eps", "layernorm_epsilon", kind: .number),
     ModelKey("share_embeddings_and_output_weights", "tie_word_embeddings", kind: .flag),
     ModelKey("init_method_std", "initializer_range", kind: .number),
+    ModelKey("q_lora_rank", "q_lora_rank"),
+    ModelKey("kv_lora_rank", "kv_lora_rank"),
+    ModelKey("qk_head_dim", "qk_nope_head_dim"),
+    ModelKey("qk_pos_emb_head_dim", "qk_rope_head_dim"),
+    ModelKey("v_head_dim", "v_head_dim"),
+    // What a model is, whatever its size: said, it must be so.
+    ModelKey("normalization", kind: .text),
+    ModelKey("position_embedding_type", kind: .text),
+    ModelKey("add_bias_linear", kind: .flag),
+    ModelKey("add_qkv_bias", kind: .flag),
+    ModelKey("gated_linear_unit", kind: .flag),
+    ModelKey("qk_layernorm", kind: .flag),
+    ModelKey("layernorm_zero_centered_gamma", kind: .flag),
+    ModelKey("multi_latent_attention", kind: .flag),
+    ModelKey("rotary_interleaved", kind: .flag),
+    ModelKey("moe_router_score_function", kind: .text),
+    ModelKey("moe_router_enable_expert_bias", kind: .flag),
+    ModelKey("moe_router_pre_softmax", kind: .flag),
   ]
 
-  /// Keys of Bridge 0.3.1's providers, of `model.` settings of its recipes, and of ours that no layer decides and
-  /// `MegatronDefaults` does not list.
+  /// Keys of Bridge's providers and of Megatron-Core's configuration that `MegatronArguments.keys` does not list, and
+  /// that say nothing here: the weights, or the published configuration, decide them.
   static let ignored = [
-    "_pg_collection", "async_tensor_model_parallel_allreduce", "attention_backend",
-    "autocast_dtype", "bias_dropout_add_fusion", "cuda_graph_modules", "cuda_graph_scope",
-    "deterministic_mode", "enable_autocast", "embedding_init_method", "embedding_init_method_std",
-    "gradient_accumulation_fusion", "hf_model_revision", "inference_cuda_graph_scope",
-    "init_method", "moe_deepep_num_sms", "output_layer_init_method", "pipeline_dtype",
-    "te_rng_tracker", "use_cpu_initialization", "use_transformer_engine_full_layer_spec",
+    "A_init_dist", "A_init_range", "D_has_hdim", "_pg_collection", "activation_func",
+    "async_tensor_model_parallel_allreduce", "attention_backend", "attention_chunk_size",
+    "attention_in_multiplier", "attention_out_multiplier", "attn_logit_softcapping",
+    "autocast_dtype", "bias_dropout_add_fusion", "chunk_size", "conv_bias", "conv_init",
+    "cuda_graph_modules", "cuda_graph_scope", "d_conv", "deterministic_mode", "dt_init",
+    "dt_init_floor", "dt_max", "dt_min", "dt_scale", "embedding_init_method",
+    "embedding_init_method_std", "embedding_multiplier", "enable_autocast", "encoder_num_layers",
+    "encoder_pipeline_model_parallel_size", "expand", "expert_model_parallel_size",
+    "falconh1_ratio", "falconh1_stack_spec", "final_logit_softcapping",
+    "fp32_residual_connection", "freeze_language_model", "freeze_vision_model",
+    "freeze_vision_projection", "gradient_accumulation_fusion",
+    "heterogeneous_layers_config_encoded_json", "hf_config", "hf_model_revision",
+    "image_token_id", "inference_cuda_graph_scope", "init_method", "interleaved_attn_pattern",
+    "kd_config", "key_multiplier", "lm_head_multiplier", "make_vocab_size_divisible_by",
+    "mamba_stack_spec", "max_position_embeddings", "microbatch_group_size_per_vp_stage",
+    "mlp_multipliers", "moe_deepep_num_sms", "moe_extended_tp", "moe_use_legacy_grouped_gemm",
+    "mscale_all_dim", "nope_layer_interval", "norm_before_gate", "output_layer_init_method",
+    "pipeline_dtype", "pipeline_model_parallel_size", "query_pre_attn_scalar",
+    "relative_attention_max_distance", "relative_attention_num_buckets", "restore_modelopt_state",
+    "rmsnorm", "seq_length_dec", "ssm_in_multiplier", "ssm_multipliers", "ssm_out_multiplier",
+    "te_rng_tracker", "teacher", "tensor_model_parallel_size", "use_attention",
+    "use_cpu_initialization", "use_mamba", "use_mlp", "use_transformer_engine_full_layer_spec",
   ]
 }

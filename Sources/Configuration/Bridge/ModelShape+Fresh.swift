@@ -1,6 +1,7 @@
 import Architectures
 import Blueprint
 import Checkpoints
+import Data
 import JSON
 import Tensors
 
@@ -11,6 +12,9 @@ extension ModelShape {
   /// - Throws: `ConfigurationError` where a key cannot change this model: the model that comes out is asked.
   func fresh(length: Int) throws -> JSONObject {
     var configuration = try base()
+    if configuration["vocab_size"] == nil, !isWished("vocab_size") {
+      configuration["vocab_size"] = .integer(try tokenizerSize())
+    }
     for wish in wishes { try apply(wish, to: &configuration) }
     try settleHeads(&configuration)
     settleTokens(&configuration)
@@ -42,10 +46,24 @@ extension ModelShape {
     return object
   }
 
+  /// The number of tokens that the run's tokenizer makes.
+  private func tokenizerSize() throws -> Int {
+    guard let tokenizer else {
+      throw ConfigurationError(
+        .default, key: "tokenizer.tokenizer_model",
+        problem:
+          "The model's vocabulary is its tokenizer's, and none is named. Give its folder with --tokenizer DIR."
+      )
+    }
+    return try FolderTokenizer(path: tokenizer).tokenizer.vocabularySize
+  }
+
   private func apply(
     _ wish: (key: ModelKey, value: JSON, origin: Origin), to configuration: inout JSONObject
   ) throws(ConfigurationError) {
     let (key, value) = (wish.key, wish.value)
+    // The model that comes out is asked.
+    if key.published.isEmpty { return }
     guard let name = key.published.first(where: { configuration[$0] != nil }) ?? added(key) else {
       throw ConfigurationError(
         wish.origin, key: "model.\(key.megatron)",
@@ -67,7 +85,7 @@ extension ModelShape {
   private func added(_ key: ModelKey) -> String? {
     [
       "kv_channels", "num_query_groups", "share_embeddings_and_output_weights", "init_method_std",
-      "rotary_base",
+      "rotary_base", "vocab_size",
     ].contains(key.megatron) ? key.published[0] : nil
   }
 
@@ -85,6 +103,7 @@ extension ModelShape {
     {
       configuration["head_dim"] = nil
     }
+    settleRotation(&configuration)
     if !isWished("num_query_groups"),
       let heads = size(configuration, "num_attention_heads", "n_head"),
       let groups = configuration["num_key_value_heads"]?.integer,
@@ -92,6 +111,23 @@ extension ModelShape {
     {
       configuration["num_key_value_heads"] = .integer(heads)
     }
+  }
+
+  /// Lists with a factor for each pair of a head's numbers, where heads are of another size: evenly spaced ones of them.
+  private func settleRotation(_ configuration: inout JSONObject) {
+    guard var scaling = configuration["rope_scaling"]?.object,
+      let width = configuration["hidden_size"]?.integer,
+      let heads = configuration["num_attention_heads"]?.integer, heads > 0
+    else { return }
+    let size = configuration["head_dim"]?.integer ?? width / heads
+    let share = configuration["partial_rotary_factor"]?.double ?? 1
+    let pairs = Int(Double(size) * share) / 2
+    for key in ["long_factor", "short_factor"] {
+      guard let factors = scaling[key]?.array, factors.count != pairs, !factors.isEmpty, pairs > 0
+      else { continue }
+      scaling[key] = .array((0..<pairs).map { factors[$0 * factors.count / pairs] })
+    }
+    configuration["rope_scaling"] = .object(scaling)
   }
 
   /// Special tokens that a smaller vocabulary does not have are left out.

@@ -21,6 +21,8 @@ struct ModelShape {
   var trainer = Trainer.Settings()
   /// The error of a key at its place.
   let section: ConfigurationSection
+  /// The tokenizer that the run names.
+  var tokenizer: String?
 
   /// The number of tokens, as far as it is said.
   var vocabulary: Int? {
@@ -34,6 +36,7 @@ extension BridgeReader {
     let section = try top.sectionOrEmpty("model")
     section.allow("_target_")
     var shape = ModelShape(section: section)
+    shape.tokenizer = try top.sectionOrEmpty("tokenizer").string("tokenizer_model")
     shape.name = try section.string("hf_model_id")
     if let inner = section.find("config") {
       guard let object = inner.node.json.object else {

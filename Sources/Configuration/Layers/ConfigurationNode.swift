@@ -128,6 +128,9 @@ package struct ConfigurationNode: Sendable {
     case "", "~", "null", "Null", "NULL", "none", "None": return .null
     case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON": return .bool(true)
     case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
+    case ".inf", ".Inf", ".INF", "+.inf": return .number(.infinity)
+    case "-.inf", "-.Inf", "-.INF": return .number(-.infinity)
+    case ".nan", ".NaN", ".NAN": return .number(.nan)
     default: break
     }
     guard let first = text.utf8.first, "+-.0123456789".utf8.contains(first),

@@ -14,6 +14,7 @@ struct Layers {
   private(set) var words: CommandWords
   /// Whether the command line asks for packs, whatever the data's section says.
   private(set) var isPacked = false
+  private(set) var hasFile = false
 
   init(
     purpose: RunPurpose, file: String?, recipe: String?, peft: String?, words: [CommandWord]
@@ -25,18 +26,16 @@ struct Layers {
     adapters = adapters ?? self.words.adapters.map { ($0.value, $0.origin) }
     if let mode = self.words.mode { adapters = try take(mode, adapters) }
     var own = ConfigurationNode.empty(.default)
+    hasFile = file != nil || self.words.configurationFile != nil
     if let path = file ?? self.words.configurationFile { own = try ConfigurationNode.load(path) }
     let wantsPacks = try packed(own)
-    let name = recipe ?? self.words.recipe ?? Self.recipe(in: own)
-    if let name {
+    if let name = recipe ?? self.words.recipe ?? Self.recipe(in: own) {
       let recipe = try Recipe.named(name)
       self.recipe = recipe
-      let scheme = try AdapterScheme(adapters) ?? recipe.scheme
       root = try recipe.layer(
-        self.purpose, self.purpose == .finetune ? scheme : .none, isPacked: wantsPacks)
-      isPacked = false
+        self.purpose, try AdapterScheme(adapters), isPacked: wantsPacks)
     } else {
-      isPacked = wantsPacks
+      isPacked = wantsPacks ?? false
     }
     dialect = Self.dialect(of: own, self.words)
     if self.recipe != nil, dialect == .automodel {
@@ -68,12 +67,12 @@ struct Layers {
   }
 
   /// `packed_sequence: true` at the top, of a file or a word.
-  private func packed(_ file: ConfigurationNode) throws(ConfigurationError) -> Bool {
+  private func packed(_ file: ConfigurationNode) throws(ConfigurationError) -> Bool? {
     var found = file["packed_sequence"].flatMap { $0.scalar == nil ? nil : $0 }
     for case .override(let change) in words.changes where change.path == ["packed_sequence"] {
       found = change.value
     }
-    guard let found, !found.isNull else { return false }
+    guard let found, !found.isNull else { return nil }
     guard let value = found.json.bool else {
       throw ConfigurationError(
         found.origin, key: "packed_sequence", problem: "It must be true or false.")
@@ -126,9 +125,10 @@ struct Layers {
     switch (dialect, scheme) {
     case (_, .none): root["peft"] = nil
     case (.bridge, .lora), (.bridge, .dora):
-      let target = "megatron.bridge.peft." + (scheme == .lora ? "lora.LoRA" : "dora.DoRA")
       var section = root["peft"].flatMap { $0.isNull ? nil : $0 } ?? .empty(wish.1)
-      if section["_target_"]?.scalar != target { section["_target_"] = .text(target, wish.1) }
+      if let target = scheme.target, section["_target_"]?.scalar != target {
+        section["_target_"] = .text(target, wish.1)
+      }
       root["peft"] = section
     case (.automodel, .lora), (.automodel, .dora):
       var section = root["peft"].flatMap { $0.isNull ? nil : $0 } ?? .empty(wish.1)
@@ -200,7 +200,7 @@ struct Layers {
 }
 
 /// Which adapters are trained, as the command line says it.
-enum AdapterScheme: String, CaseIterable, Sendable {
+package enum AdapterScheme: String, CaseIterable, Sendable {
   case none, lora, dora
 
   init?(_ wish: (String, Origin)?) throws(ConfigurationError) {

@@ -4,8 +4,7 @@ import Data
 package enum Origin: Hashable, Sendable {
   /// Nowhere: it is what the key has unless told otherwise.
   case `default`
-  /// In a recipe, at a line of its text.
-  case recipe(String, line: Int)
+  case recipe(String)
   case file(Place)
   /// In a word of the command line, counted from 1.
   case commandLine(word: Int, text: String)
@@ -17,7 +16,7 @@ extension Origin: CustomStringConvertible {
   package var description: String {
     switch self {
     case .default: "default"
-    case .recipe(let name, _): "recipe \(name)"
+    case .recipe(let name): "recipe \(name)"
     case .file(let place): "\(place.file):\(place.line)"
     case .commandLine: "command line"
     case .environment(let name): "environment (\(name))"
@@ -28,7 +27,7 @@ extension Origin: CustomStringConvertible {
   var precise: String {
     switch self {
     case .default: "the configuration"
-    case .recipe(let name, let line): "recipe \(name), line \(line)"
+    case .recipe(let name): "recipe \(name)"
     case .file(let place): "\(place)"
     case .commandLine(let word, let text): "on the command line, word \(word) (\(text))"
     case .environment(let name): "the environment's \(name)"

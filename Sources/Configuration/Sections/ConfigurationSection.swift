@@ -123,7 +123,8 @@ package final class ConfigurationSection {
     for key in keys where !known.contains(key) { known.append(key) }
   }
 
-  /// Says that keys are known that cannot have an effect here, and notes those that a person set.
+  /// Says that keys are known that cannot have an effect here, and notes those that a person set; keys that were read
+  /// have one.
   func ignore(_ keys: [String]) {
     for key in keys {
       guard let found = find(key), found.origin.isOwn, found.node.json != .bool(false) else {

@@ -39,20 +39,34 @@ public final class LowRankChange {
     var plain: Matrix?
     var factors: Matrix?
     var inverse: Matrix?
+    /// What is left out of the rows; `nil` for nothing.
+    var mask: AdapterDropout.Mask?
 
     /// Of some of the tokens.
     func rows(_ range: Range<Int>) -> Trace {
       Trace(
-        inner: inner.rows(range), plain: plain?.rows(range), factors: factors, inverse: inverse)
+        inner: inner.rows(range), plain: plain?.rows(range), factors: factors, inverse: inverse,
+        mask: mask?.rows(range))
     }
+
+    /// What A is multiplied with.
+    func input(_ x: Matrix) -> Matrix {
+      guard let mask, mask.dropsInputs else { return x }
+      return mask.dropped(x)
+    }
+
+    /// Whether A and V see other inputs than W.
+    var dropsInputs: Bool { mask?.dropsInputs ?? false }
   }
 
   /// Room for the trace of so many tokens.
   ///
-  /// - Parameter type: that of the operation's result.
-  func trace(_ tokens: Int, _ type: Numbers) -> Trace {
+  /// - Parameters:
+  ///   - type: that of the operation's result.
+  ///   - dropout: of the pass.
+  func trace(_ tokens: Int, _ type: Numbers, _ dropout: AdapterDropout?) -> Trace {
     let (numbers, sums) = (weight.value.numbers, weight.value.numbers.accumulated)
-    var trace = Trace(inner: Matrix(tokens, rank, numbers))
+    var trace = Trace(inner: Matrix(tokens, rank, numbers), mask: dropout?.mask(weight))
     guard hasMagnitudes else { return trace }
     trace.plain = Matrix(tokens, height, type)
     trace.factors = Matrix(matrices, height, sums)
@@ -68,15 +82,41 @@ public final class LowRankChange {
   ///   - expert: which matrix of a bank.
   func forward(_ x: Matrix, into y: Matrix, _ trace: Trace, expert: Int = 0) {
     let (a, b) = (stackedInputs(expert), stackedOutputs(expert))
-    Product.multiply(x, by: a, rightTransposed: true, into: trace.inner)
+    let input = trace.input(x)
+    Product.multiply(input, by: a, rightTransposed: true, into: trace.inner)
     LowRankChange.scale(trace.inner, by: scales)
-    Product.multiply(trace.inner, by: b, rightTransposed: true, into: y, accumulates: true)
     guard let plain = trace.plain, let factors = trace.factors?.rows(expert..<expert + 1),
       let inverse = trace.inverse?.rows(expert..<expert + 1)
-    else { return }
+    else { return addOutputs(b, trace, to: y) }
     setFactors(expert, a, b, factors, inverse)
-    plain.copy(y)
-    LowRankChange.scale(y, by: factors)
+    guard trace.dropsInputs else {
+      addOutputs(b, trace, to: y)
+      plain.copy(y)
+      return LowRankChange.scale(y, by: factors)
+    }
+    // W goes on to see all of x: y = W · x - W · x' + m / ‖V‖ ∘ V · x', as in PEFT and Megatron-Bridge.
+    Product.multiply(input, by: rows(expert), rightTransposed: true, into: plain)
+    Sums.add(-1, plain, to: y)
+    addOutputs(b, trace, to: plain)
+    let scaled = plain.copied()
+    LowRankChange.scale(scaled, by: factors)
+    Sums.add(1, scaled, to: y)
+  }
+
+  /// The weights of one matrix.
+  func rows(_ expert: Int) -> Matrix {
+    weight.value.rows(expert * height..<(expert + 1) * height)
+  }
+
+  /// Adds scale · B · A · x, without what is left out of it.
+  private func addOutputs(_ b: Matrix, _ trace: Trace, to y: Matrix) {
+    guard let mask = trace.mask, !mask.dropsInputs else {
+      return Product.multiply(
+        trace.inner, by: b, rightTransposed: true, into: y, accumulates: true)
+    }
+    let change = Matrix(y.rows, y.columns, y.numbers)
+    Product.multiply(trace.inner, by: b, rightTransposed: true, into: change)
+    mask.add(change, to: y)
   }
 
   /// The squares of the lengths of one matrix' rows, [1, height].

@@ -29,7 +29,9 @@ struct LowRankWayBack {
     magnitudes = change.pairs.map { $0.magnitude.flatMap { place($0, rows: 1) } }
   }
 
-  /// The gradient of x · Vᵀ, given that of the result; adds to the magnitudes' gradients.
+  /// The gradient of what comes through W, given that of the result; adds to the magnitudes' gradients.
+  ///
+  /// It is that of x · Vᵀ, unless V sees other inputs than W.
   ///
   /// - Parameters:
   ///   - rows: the tokens, of those the trace has; `nil` is all.
@@ -55,24 +57,64 @@ struct LowRankWayBack {
           .add(sums.columns(span.packed))
       }
     }
+    return trace.dropsInputs ? dy : Self.scaled(dy, by: factors)
+  }
+
+  private static func scaled(_ dy: Matrix, by factors: Matrix) -> Matrix {
     let result = dy.copied()
     LowRankChange.scale(result, by: factors)
     return result
   }
 
-  /// Adds to the gradients of x and of the factors, given that of x · Vᵀ.
+  /// Adds to the gradients of x and of the factors, given what `throughMagnitudes` gave.
   ///
   /// - Parameter dx: holds what came through W already; `nil` where x wants no gradient.
   func backward(
     _ dy: Matrix, _ x: Matrix, dx: Matrix?, rows: Range<Int>? = nil, expert: Int = 0
   ) {
     let trace = rows.map { self.trace.rows($0) } ?? self.trace
+    let through = dy
+    var dy = dy
+    if trace.dropsInputs, let factors = trace.factors?.rows(expert..<expert + 1) {
+      dy = Self.scaled(dy, by: factors)
+    }
+    if let mask = trace.mask, !mask.dropsInputs { dy = mask.dropped(dy) }
     let inner = Matrix(x.rows, change.rank, x.numbers)
     Product.multiply(dy, by: change.stackedOutputs(expert), into: inner)
     LowRankChange.scale(inner, by: change.scales)
     if let dx {
-      Product.multiply(inner, by: change.stackedInputs(expert), into: dx, accumulates: true)
+      if let mask = trace.mask, mask.dropsInputs {
+        mask.add(ofDropped(dy, through, inner, dx.numbers, expert), to: dx)
+      } else {
+        Product.multiply(inner, by: change.stackedInputs(expert), into: dx, accumulates: true)
+      }
     }
+    let x = trace.input(x)
+    learn(dy, inner, x, trace, expert)
+  }
+
+  /// The gradient of inputs of which some were left out.
+  ///
+  /// - Parameters:
+  ///   - dy: that of their product with Vᵀ.
+  ///   - through: that of the product of all inputs with Wᵀ, which theirs with Wᵀ was taken from.
+  private func ofDropped(
+    _ dy: Matrix, _ through: Matrix, _ inner: Matrix, _ numbers: Numbers, _ expert: Int
+  ) -> Matrix {
+    let result = Matrix(inner.rows, change.weight.value.columns, numbers)
+    Product.multiply(inner, by: change.stackedInputs(expert), into: result)
+    if change.hasMagnitudes {
+      let difference = dy.copied()
+      Sums.add(-1, through, to: difference)
+      Product.multiply(difference, by: change.rows(expert), into: result, accumulates: true)
+    }
+    return result
+  }
+
+  /// Adds to the gradients of the factors.
+  private func learn(
+    _ dy: Matrix, _ inner: Matrix, _ x: Matrix, _ trace: LowRankChange.Trace, _ expert: Int
+  ) {
     if outputs.contains(where: { $0 != nil }) {
       let gradient = Matrix(change.height, change.rank, x.numbers.accumulated)
       Product.multiply(dy, leftTransposed: true, by: trace.inner, into: gradient)

@@ -8,6 +8,8 @@ public final class Trainer {
     public var averaging = Averaging.tokens
     /// What routers add to the loss: nothing, unless their factors say so.
     public var routers = RouterLosses()
+    /// What is left out of what adapters add; `nil` for nothing.
+    public var dropout: AdapterDropout?
 
     public init() {}
   }
@@ -85,8 +87,8 @@ public final class Trainer {
       for learned in model.learned { learned.gradientNumbers = learned.value.numbers.accumulated }
     }
     var (loss, auxiliary) = (0.0, 0.0)
-    for batch in batches where batch.trained > 0 {
-      let (ofBatch, beside) = try backward(batch, of: batches, trained, observer: observer)
+    for (index, batch) in batches.enumerated() where batch.trained > 0 {
+      let (ofBatch, beside) = try backward(batch, index, of: batches, trained, observer: observer)
       loss += ofBatch
       auxiliary += beside
     }
@@ -102,10 +104,12 @@ public final class Trainer {
   ///
   /// - Returns: what it adds to the loss, and to the losses beside it.
   private func backward(
-    _ batch: Batch, of batches: [Batch], _ trained: Int, observer: (any TapeObserver)? = nil
+    _ batch: Batch, _ index: Int, of batches: [Batch], _ trained: Int,
+    observer: (any TapeObserver)? = nil
   ) throws(EngineError) -> (Double, Double) {
     let tape = Tape(model.numbers, isRecording: true)
     tape.observer = observer
+    tape.adapterDropout = settings.dropout?.during(update: optimiser.updates, batch: index)
     let pass = Pass(model, tape, batch)
     pass.isTraining = true
     let divisor = settings.averaging == .tokens ? trained : batch.trained * batches.count
@@ -150,8 +154,8 @@ public final class Trainer {
     }
     let watch = FiniteWatch()
     let trained = batches.reduce(0) { $0 + $1.trained }
-    for batch in batches where batch.trained > 0 {
-      let (loss, _) = try backward(batch, of: batches, trained, observer: watch)
+    for (index, batch) in batches.enumerated() where batch.trained > 0 {
+      let (loss, _) = try backward(batch, index, of: batches, trained, observer: watch)
       if let found = watch.found { return found }
       if !loss.isFinite { return .notFinite(operation: "loss", place: "the output layer") }
     }

@@ -14,7 +14,7 @@ extension Tape {
     let inputs = [x] + (weights.map { [$0] } ?? [])
     let y = node(dispatch.rows, bank.outputs, from: inputs, isTrained: bank.isTrained)
     let type = numbers.kernel
-    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers)
+    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers, adapterDropout)
     forward("experts in", y) {
       dispatch.forEachExpert { expert, rows in
         if rows.isEmpty { return }

@@ -15,7 +15,7 @@ extension Tape {
     let biasWeights = bank.bias == nil ? nil : weights
     let inputs = [x] + (biasWeights.map { [$0] } ?? [])
     let y = node(dispatch.count, bank.outputs, from: inputs, isTrained: bank.isTrained)
-    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers)
+    let trace = bank.weight.change?.trace(dispatch.rows, y.numbers, adapterDropout)
     forward("experts out", y) {
       let outputs = Matrix(dispatch.rows, bank.outputs, numbers)
       dispatch.forEachExpert { expert, rows in

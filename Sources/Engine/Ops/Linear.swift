@@ -11,7 +11,7 @@ extension Tape {
   public func linear(_ x: Node, _ weight: Parameter, bias: Parameter? = nil) -> Node {
     let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained)
-    let trace = weight.change?.trace(x.rows, y.numbers)
+    let trace = weight.change?.trace(x.rows, y.numbers, adapterDropout)
     forward("linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
       if let trace { weight.change?.forward(x.value, into: y.value, trace) }

@@ -16,7 +16,7 @@ extension Tape {
     let type = numbers.accumulated
     let isTrained = weight.learns || bias?.isTrained ?? false
     let y = node(x.rows, weight.value.rows, from: [x], isTrained: isTrained, numbers: type)
-    let trace = weight.change?.trace(x.rows, y.numbers)
+    let trace = weight.change?.trace(x.rows, y.numbers, adapterDropout)
     forward("precise linear", y) {
       Product.multiply(x.value, by: weight.value, rightTransposed: true, into: y.value)
       if let trace { weight.change?.forward(x.value, into: y.value, trace) }

@@ -13,6 +13,8 @@ public final class Tape {
   public var place = ""
   /// Who watches every operation; `nil` where nobody does.
   public var observer: (any TapeObserver)?
+  /// What is left out of what adapters add; `nil` for nothing, as wherever nothing is learned.
+  var adapterDropout: AdapterDropout?
   private var steps: [Step] = []
 
   private struct Step {

@@ -24,7 +24,7 @@ public final class MLflowWriter: MetricsWriter {
   private var files: [String: LogFile] = [:]
   private var lastTime: Double
 
-  private static let place = "mlflow"
+  static let place = "mlflow"
   /// MLflow's own bounds.
   private static let longestName = 250
   private static let longestValue = 6000

@@ -41,7 +41,7 @@ public final class WeightsAndBiasesWriter: MetricsWriter {
     var count: Int
   }
 
-  private static let place = "wandb"
+  static let place = "wandb"
   private static let fileNames = ["output.log", "requirements.txt"]
 
   public init(

@@ -19,7 +19,7 @@ struct WatchedPlaces {
     guard Folder.isFile(path) else { return }
     // A file that is not as we write it names no places: everything is begun afresh.
     let bytes = try InputFile(path).readAll()
-    places = (try? JSON(parsing: bytes, maximumDepth: 4))?.object ?? JSONObject()
+    places = (try? JSON(parsing: bytes))?.object ?? JSONObject()
   }
 
   /// The paths kept under a name.
@@ -37,6 +37,57 @@ struct WatchedPlaces {
         let isInside = path.hasPrefix(folder + "/")
         return .string(isInside ? String(path.dropFirst(folder.count + 1)) : path)
       })
+    try write()
+  }
+
+  // MARK: What the run is
+
+  private static let run = "run"
+
+  /// What the run is, as its last process told.
+  var description: RunDescription? {
+    guard let run = places[Self.run]?.object, let name = run["name"]?.string else { return nil }
+    var description = RunDescription(name: name, folder: folder)
+    description.arguments = (run["arguments"]?.array ?? []).compactMap(\.string)
+    description.configuration = (run["configuration"]?.object?.members ?? []).map {
+      ($0.key, $0.value)
+    }
+    for (key, origin) in run["origins"]?.object?.members ?? [] {
+      description.origins[key] = origin.string
+    }
+    description.lastStep = run["steps"]?.integer
+    description.parameters = run["parameters"]?.integer ?? 0
+    description.trained = run["trained"]?.integer ?? 0
+    description.start = run["start"]?.double ?? 0
+    return description
+  }
+
+  /// Keeps what the run is, so that its report can be made at any time.
+  mutating func keep(_ description: RunDescription) throws(FileError) {
+    var configuration = JSONObject()
+    for (key, value) in description.configuration { configuration[key] = value }
+    var origins = JSONObject()
+    for (key, origin) in description.origins.sorted(by: { $0.key < $1.key }) {
+      origins[key] = .string(origin)
+    }
+    // A run began when its first process did.
+    let isFirst = description.firstStep == 0
+    let start = isFirst ? description.start : self.description?.start ?? description.start
+    places[Self.run] = .object(
+      JSONObject([
+        "name": .string(description.name),
+        "arguments": .array(description.arguments.map { .string($0) }),
+        "steps": description.lastStep.map { .integer($0) } ?? .null,
+        "parameters": .integer(description.parameters),
+        "trained": .integer(description.trained),
+        "start": .number(start),
+        "configuration": .object(configuration),
+        "origins": .object(origins),
+      ]))
+    try write()
+  }
+
+  private func write() throws(FileError) {
     let text = JSON.object(places).serializedBytes(.indented(2)) + [UInt8(ascii: "\n")]
     try Folder.create(folder)
     try OutputFile.replace(folder + "/" + Self.name) { file throws(FileError) in

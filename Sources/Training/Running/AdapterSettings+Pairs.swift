@@ -11,7 +11,7 @@ extension AdapterSettings {
   ///
   /// - Throws: `RunningError.noTargets`, `.indivisible`.
   public func pairs(on model: Model) throws(RunningError) -> [PlannedPair] {
-    let finder = AdapterPlaces(self, model)
+    let finder = AdapterPlaces(self, model.blueprint)
     let places = try finder.places()
     guard !places.isEmpty else {
       throw .noTargets(wanted: targets, found: finder.modules)
@@ -24,28 +24,63 @@ extension AdapterSettings {
   }
 }
 
+extension AdapterSettings {
+  /// How many numbers such adapters learn on a model, without there being one.
+  ///
+  /// - Throws: `RunningError`, as `pairs(on:)`.
+  public func learnedCount(on blueprint: Blueprint) throws(RunningError) -> Int {
+    let finder = AdapterPlaces(self, blueprint)
+    let places = try finder.places()
+    guard !places.isEmpty else {
+      throw .noTargets(wanted: targets, found: finder.modules)
+    }
+    var shapes: [String: Slot] = [:]
+    for placed in finder.slots { shapes[AdapterPlaces.name(placed)] = placed.slot }
+    return places.reduce(0) { sum, place in
+      guard let slot = shapes[place.parameter] else { return sum }
+      let width = slot.rowWidth
+      let rows: Int
+      switch place.rows {
+      case .all: rows = slot.rows / (place.sharesOutputs ? max(1, slot.matrices) : 1)
+      case .packed(let stretches): rows = stretches.reduce(0) { $0 + $1.count }
+      case .part(let part):
+        rows = slot.parts.indices.contains(part) ? slot.parts[part].shape.dimensions.first ?? 0 : 0
+      }
+      let magnitudes = kind == .dora || hasMagnitude ? rows : 0
+      return sum + rank * (width + rows) + magnitudes
+    }
+  }
+}
+
 /// Finds the places on a model that settings mean.
 private struct AdapterPlaces {
   let settings: AdapterSettings
-  let model: Model
+  let slots: [PlacedSlot]
   private let names: MegatronNames
   private let attentions: AttentionTable
 
-  init(_ settings: AdapterSettings, _ model: Model) {
+  init(_ settings: AdapterSettings, _ blueprint: Blueprint) {
     self.settings = settings
-    self.model = model
-    names = MegatronNames(model.blueprint)
-    attentions = AttentionTable(model.blueprint)
+    slots = blueprint.slots.filter {
+      !$0.isPredictor && !$0.slot.parts.isEmpty && $0.slot.takesAdapters
+    }
+    names = MegatronNames(blueprint)
+    attentions = AttentionTable(blueprint)
+  }
+
+  /// What the engine calls a slot's parameter.
+  static func name(_ slot: PlacedSlot) -> String {
+    slot.slot.parts.first?.name ?? "\(slot.slot.role)"
   }
 
   func places() throws(RunningError) -> [AdapterPlace] {
     var places: [AdapterPlace] = []
-    for parameter in model.parameters where parameter.slot.slot.takesAdapters {
+    for slot in slots {
       switch settings.kind {
-      case .parts: places += parts(parameter)
+      case .parts: places += parts(slot)
       case .lora, .dora:
-        if let path = path(parameter), isMeant(path) { places.append(whole(parameter)) }
-      case .canonical: places += try canonical(parameter)
+        if let path = path(slot), isMeant(path) { places.append(whole(slot)) }
+      case .canonical: places += try canonical(slot)
       }
     }
     return places
@@ -53,8 +88,8 @@ private struct AdapterPlaces {
 
   /// The last words of all modules that could be targets, sorted.
   var modules: [String] {
-    let paths = model.parameters.filter(\.slot.slot.takesAdapters).flatMap { parameter in
-      settings.kind == .parts ? tensors(parameter) : [path(parameter)].compactMap(\.self)
+    let paths = slots.flatMap { slot in
+      settings.kind == .parts ? tensors(slot) : [path(slot)].compactMap(\.self)
     }
     return Set(paths.compactMap { $0.split(separator: ".").last.map(String.init) }).sorted()
   }
@@ -62,19 +97,19 @@ private struct AdapterPlaces {
   // MARK: Megatron's modules
 
   /// The module in a running model, where each layer has its number.
-  private func path(_ parameter: Parameter) -> String? {
-    names.modules(of: parameter.slot).joined().first { $0.lead.isEmpty && $0.expert == nil }?.key
+  private func path(_ slot: PlacedSlot) -> String? {
+    names.modules(of: slot).joined().first { $0.lead.isEmpty && $0.expert == nil }?.key
   }
 
   /// All of a matrix; the experts of a bank share one pair.
-  private func whole(_ parameter: Parameter) -> AdapterPlace {
-    let isBank = parameter.slot.slot.matrices > 1
-    return AdapterPlace(parameter.name, .all, sharesInputs: isBank, sharesOutputs: isBank)
+  private func whole(_ slot: PlacedSlot) -> AdapterPlace {
+    let isBank = slot.slot.matrices > 1
+    return AdapterPlace(Self.name(slot), .all, sharesInputs: isBank, sharesOutputs: isBank)
   }
 
-  private func canonical(_ parameter: Parameter) throws(RunningError) -> [AdapterPlace] {
-    guard let path = path(parameter) else { return [] }
-    let slot = parameter.slot.slot
+  private func canonical(_ placed: PlacedSlot) throws(RunningError) -> [AdapterPlace] {
+    guard let path = path(placed) else { return [] }
+    let slot = placed.slot
     // The experts of a bank have one pair, whatever it is called.
     let members: [AdapterMember] =
       switch slot.role {
@@ -82,13 +117,13 @@ private struct AdapterPlaces {
       case .fc1, .sharedFC1: [.gate, .up]
       default: []
       }
-    guard !members.isEmpty else { return isMeant(path) ? [whole(parameter)] : [] }
+    guard !members.isEmpty else { return isMeant(path) ? [whole(placed)] : [] }
     let lead = path.split(separator: ".").dropLast().joined(separator: ".")
     var places: [AdapterPlace] = []
     for member in members {
       guard let target = member.target, isMeant("\(lead).\(target)") else { continue }
       switch member.rows(of: slot, attentions[slot]) {
-      case .success(let rows): places.append(AdapterPlace(parameter.name, .packed(rows)))
+      case .success(let rows): places.append(AdapterPlace(Self.name(placed), .packed(rows)))
       case .failure(let fault):
         throw .indivisible(layer: path, target: target, reason: fault.reason)
       }
@@ -98,15 +133,15 @@ private struct AdapterPlaces {
 
   // MARK: Hugging Face's tensors
 
-  private func parts(_ parameter: Parameter) -> [AdapterPlace] {
-    tensors(parameter).enumerated().compactMap { part, path in
-      isMeant(path) ? AdapterPlace(parameter.name, .part(part)) : nil
+  private func parts(_ slot: PlacedSlot) -> [AdapterPlace] {
+    tensors(slot).enumerated().compactMap { part, path in
+      isMeant(path) ? AdapterPlace(Self.name(slot), .part(part)) : nil
     }
   }
 
   /// The modules of a matrix' tensors, of a bank those of its first expert.
-  private func tensors(_ parameter: Parameter) -> [String] {
-    let slot = parameter.slot.slot
+  private func tensors(_ placed: PlacedSlot) -> [String] {
+    let slot = placed.slot
     return slot.parts.prefix(slot.partsOfMatrix).map { part in
       part.name.hasSuffix(".weight") ? String(part.name.dropLast(".weight".count)) : part.name
     }
