@@ -9,7 +9,8 @@ package struct LaunchOptions: ParsableArguments {
     case local, slurm
   }
 
-  @Option(help: "Where the work is done: in this process, or as a job that is submitted with sbatch.")
+  @Option(
+    help: "Where the work is done: in this process, or as a job that is submitted with sbatch.")
   package var executor = Executor.local
 
   @Option(help: ArgumentHelp("Nodes of the job.", valueName: "n"))

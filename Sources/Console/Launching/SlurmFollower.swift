@@ -55,7 +55,10 @@ struct SlurmFollower {
   /// How the job ended: accounting says so a little later, the controller for some minutes.
   private func ended() throws -> String {
     let asked = [
-      ["sacct", "--noheader", "--allocations", "--parsable2", "--jobs", job, "--format", "State,ExitCode"],
+      [
+        "sacct", "--noheader", "--allocations", "--parsable2", "--jobs", job, "--format",
+        "State,ExitCode",
+      ],
       ["scontrol", "--oneliner", "show", "job", job],
     ]
     for _ in 0..<10 {

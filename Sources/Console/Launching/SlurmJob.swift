@@ -33,11 +33,15 @@ struct SlurmJob {
       ("export", "ALL"),
     ]
     for case (let name, let value?) in directives
-    where value.isEmpty || value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+    where value.isEmpty
+      || value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
+    {
       throw LaunchError.notForScript(option: name, value: value)
     }
     script.directives = directives.map { (name: $0.0, value: $0.1) }
-    let pairs = options.variables.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
+    let pairs = options.variables.map {
+      $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    }
     script.variables = pairs.filter { $0.count == 2 }.map { (String($0[0]), String($0[1])) }
     script.launching = Self.launching(
       options, image: image, here: here, names: pairs.map { String($0[0]) })
@@ -86,7 +90,8 @@ struct SlurmJob {
     let log = "\(folder)/\(name)-\(job).log"
     Report.error("Submitted the job \(job); its log is \(log).", label: "")
     guard follows else {
-      Report.print(Report.next([["squeue", "--job", job], ["tail", "-F", log], ["scancel", job]]))
+      Report.print(
+        Report.next([["squeue", "--job", job], ["tail", "-F", log], ["scancel", job]]))
       return
     }
     try SlurmFollower(job: job, log: log).follow()
@@ -96,7 +101,8 @@ struct SlurmJob {
   private static func job(_ output: String) -> String? {
     let line = output.split(whereSeparator: \.isNewline).last ?? ""
     let number = line.prefix { $0 != ";" }
-    return !number.isEmpty && number.utf8.allSatisfy { (0x30...0x39).contains($0) } ? String(number) : nil
+    return !number.isEmpty && number.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      ? String(number) : nil
   }
 }
 
