@@ -162,7 +162,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ConfigurationTests",
-      dependencies: ["Configuration", "Data", "Engine", "JSON", "Support", "Training"]),
+      dependencies: [
+        "Configuration", "Architectures", "Blueprint", "Data", "Engine", "JSON", "Support",
+        "Training",
+      ]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),

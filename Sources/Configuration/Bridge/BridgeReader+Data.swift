@@ -75,6 +75,12 @@ extension BridgeReader {
     if let wish, wish.contains(",") { section.allow("split") }
     try rows.readRows(section, length: length)
     if isPacked { rows.packedSize = length }
+    // Packs are as long as samples may be: a recipe's follow a length that a person gives.
+    if rows.packedSize != nil, let specs = try section.section("packed_sequence_specs"),
+      !specs.isOwn("packed_sequence_size")
+    {
+      rows.packedSize = length
+    }
     guard !rows.files.isEmpty else {
       throw section.fault(
         "dataset_root", "No data are named. Give --data FILE, or dataset.dataset_name=squad.")
@@ -142,6 +148,7 @@ extension BridgeReader {
     rows.format = FormatOptions(.bridge, trained: .all, length: nil)
     rows.packedSize = length
     rows.packing = .sequential
+    rows.cutsLong = true
     let seed = try section.count("seed", default: 1234)
     let samples = Samples(source: .rows(rows), order: .torch(seed: UInt64(seed)))
     return try held(section, samples, rows, seed: seed, isWanted: holdsOut)
