@@ -75,7 +75,7 @@ import Training
     #expect(settings.trainer.averaging == .tokens && settings.trainer.clip == 0.5)
     #expect(settings.optimiser.beta2 == 0.98 && settings.schedule.endDecay == 0)
     #expect(settings.schedule.rate == 1e-5 && settings.schedule.leastRate == 1e-6)
-    #expect(settings.schedule.firstRate == 1e-6 && settings.schedule.warmUp == .tenth)
+    #expect(settings.schedule.firstRate == 0.1 * 1e-5 && settings.schedule.warmUp == .tenth)
     #expect(settings.schedule.decay == .cosine && settings.recomputes)
     #expect(settings.batch.order == .stored && settings.seed == 1111)
     #expect(settings.adapters == nil)

@@ -47,7 +47,9 @@ import Training
     }
     try with("optimizer: {lr: \"${ISTHMUS_TEST_NONE}\"}\n") { file in
       let found = sentence {
-        _ = try RunConfiguration(purpose: .finetune, file: file, overrides: Array(least.prefix(2)))
+        _ = try RunConfiguration(
+          purpose: .finetune, file: file,
+          overrides: Array(least.prefix(2)) + ["train.train_iters=5"])
       }
       #expect(found.contains("The environment has no variable ISTHMUS_TEST_NONE"))
     }

@@ -103,6 +103,10 @@ import Testing
     #expect(
       wrong("--max_stps", "3").contains("There is no option --max_stps. Did you mean --max-steps?"))
     #expect(wrong("trian.train_iters=1").contains("Did you mean train?"))
+    #expect(
+      sentence {
+        _ = try RunConfiguration(purpose: .finetune, overrides: ["train.train_iter=3"])
+      }.contains("Did you mean train.train_iters?"))
     #expect(wrong("nonsense").contains("neither a configuration that can be found nor key=value"))
     #expect(wrong("train..x=1").contains("is no key"))
     #expect(wrong("optimizer.lr=[1").contains("has no end"))

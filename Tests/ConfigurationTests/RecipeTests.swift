@@ -31,7 +31,8 @@ import Training
     #expect(Set(models.keys) == Set(Recipe.all.map(\.name)).subtracting(["story_3m"]))
     for (name, counted) in models {
       let file = Support.fixtures.appending(path: "counts/\(counted).json")
-      let object = try #require(try JSON(parsing: Array(Data(contentsOf: file))).object)
+      let text = Array(try Data(contentsOf: file))
+      let object = try #require(try JSON(parsing: text, allowingNonFinite: true).object)
       guard case .fresh(let configuration) = try run(name, .pretrain).settings.model else {
         Issue.record("\(name) begins with weights")
         continue

@@ -38,9 +38,11 @@ import Testing
 
   @Test("wrong words end with 1 and their place")
   func wrong() throws {
-    let outcome = try program.run(["finetune", "--model", demo, "optimizer.lrr=1"])
+    let outcome = try program.run(
+      ["finetune", "--model", demo, "-ms", "3", "--data", "rows.jsonl", "optimizer.lrr=1"])
     #expect(outcome.status == 1)
-    #expect(outcome.error.contains("word 4 (optimizer.lrr=1)") || outcome.error.contains("dataset"))
+    #expect(outcome.error.contains("word 8 (optimizer.lrr=1)"), "\(outcome.error)")
+    #expect(outcome.error.contains("Did you mean optimizer.lr?"))
     let missing = try program.run(["finetune", "--recipe", "llama3_8b"])
     #expect(missing.status == 1)
     #expect(missing.error.contains("convert import --hf-model meta-llama/Meta-Llama-3-8B"))
