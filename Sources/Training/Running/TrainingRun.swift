@@ -25,7 +25,8 @@ public final class TrainingRun {
   public var model: Model { trainer.model }
 
   let data: RunData
-  let checkpoints: RunCheckpoints?
+  /// Holds the run folder for this process alone, until the run has ended.
+  var checkpoints: RunCheckpoints?
   let isStopping: @Sendable () -> Bool
   /// The step that was saved or taken up last, and the validation loss of the step that was judged last.
   var savedStep: Int
@@ -97,13 +98,14 @@ public final class TrainingRun {
     return try RunCheckpoints.freshModel(configuration, tokenizer: tokenizer, in: folder)
   }
 
-  /// Learns until the end.
+  /// Learns until the end; once for each value of this type.
   ///
   /// Where something goes wrong, the last good state is saved first and everybody who watches is told.
   ///
   /// - Returns: `.finished` or `.stopped`.
   /// - Throws: `EngineError.notFinite` where numbers run away; what the data, the checkpoints and the writers throw.
   public func run() throws -> RunOutcome {
+    defer { checkpoints = nil }
     do {
       let outcome = try learn()
       for writer in writers { try writer.finish(outcome) }
