@@ -63,7 +63,8 @@ struct Axis {
     if value == 0 { return "0" }
     let scale = isLogarithmic ? value : step
     let largest = max(range.lowerBound.magnitude, range.upperBound.magnitude)
-    if largest < 1e-3 || largest >= 1e15 || isLogarithmic && value < 1e-2 { return Self.exponential(value) }
+    let isPlain = (1e-3..<1e15).contains(largest) && (!isLogarithmic || value >= 1e-2)
+    if !isPlain { return Self.exponential(value) }
     for (unit, size) in [("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)] {
       if largest >= 10 * size || isLogarithmic && value >= size {
         return Self.plain(value / size, scale / size) + unit

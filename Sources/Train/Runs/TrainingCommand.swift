@@ -61,7 +61,6 @@ struct TrainingCommand {
       tally: view.tally, description: run.description, outcome: outcome,
       checkpoint: run.lastCheckpoint, plan: records)
     report(run, summary)
-    if outcome == .stopped, stop.isCancelled { throw ExitStatus.interruption }
   }
 
   private var description: RunDescription {
