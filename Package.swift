@@ -157,7 +157,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "JSON", "Kernels",
+        "Training", "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine",
+        "JSON", "Kernels",
         "MegatronFormat", "Metrics", "SafeTensors", "Support", "Tensors", "Weights",
       ]),
     .testTarget(

@@ -38,8 +38,9 @@ extension FuzzArea {
     }
   }
 
-  /// A run's configuration: all of it in both purposes, and the sections about data alone. The first line is also taken
-  /// for words of the command line.
+  /// A run's configuration: all of it in both purposes, and the sections about data alone.
+  ///
+  /// The first line is also taken for words of the command line.
   static let configurations = FuzzArea(name: "configurations") { bytes in
     try withFile(bytes) { path in
       let line = String(
