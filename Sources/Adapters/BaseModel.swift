@@ -74,7 +74,15 @@ public struct BaseModel: Sendable {
       return try found(place, by: recorded.file)
     }
     if let model = wish.model { return try found(model, by: "--hf-model-path") }
-    if let model = recorded.model { return try found(model, by: recorded.file) }
+    if let model = recorded.model {
+      do {
+        return try found(model, by: recorded.file)
+      } catch ConversionError.modelNotFound {
+        // A path that was relative when the adapter was trained may be one from a folder that holds it.
+        let near = places(of: model, near: adapter).first { Folder.isFile("\($0)/config.json") }
+        return try found(near ?? model, by: recorded.file)
+      }
+    }
     throw AdapterError.noBase(adapter: adapter)
   }
 

@@ -26,7 +26,11 @@ package enum Report {
 
   /// Writes all of a text; a reader that went away is nobody's error.
   package static func write(_ text: String, to descriptor: Int32) {
-    var bytes = Array(text.utf8)[...]
+    write(Array(text.utf8), to: descriptor)
+  }
+
+  package static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    var bytes = bytes[...]
     while !bytes.isEmpty {
       let count = Glibc.write(descriptor, Array(bytes), bytes.count)
       if count < 0 {

@@ -12,7 +12,7 @@ public struct RunTally: Sendable {
   private var losses = Curve()
   private var average = RunningMean()
   private var durations = RunningMean()
-  private var speeds = RunningMean()
+  private var counts = RunningMean()
 
   public init() {}
 
@@ -26,7 +26,7 @@ public struct RunTally: Sendable {
     losses.add(step.step, step.loss)
     average.add(step.loss)
     durations.add(step.seconds)
-    speeds.add(step.tokensPerSecond)
+    counts.add(Double(step.tokens))
   }
 
   public mutating func add(_ validation: ValidationRecord) {
@@ -46,7 +46,7 @@ public struct RunTally: Sendable {
   /// What a step takes lately, and the tokens that go through in a second.
   public var secondsPerStep: Double { durations.value }
 
-  public var tokensPerSecond: Double { speeds.value }
+  public var tokensPerSecond: Double { counts.value / durations.value }
 
   /// The losses in their order, of many neighbours the mean.
   public var lossCurve: [Double] { losses.stretches.map(\.mean) }

@@ -24,7 +24,8 @@ import Console
       """,
     version: "0.1.0",
     subcommands: [
-      FinetuneCommand.self, PretrainCommand.self, RecipesCommand.self, EvaluateCommand.self, GenerateCommand.self,
+      FinetuneCommand.self, PretrainCommand.self, RecipesCommand.self, EvaluateCommand.self,
+      GenerateCommand.self, ReportCommand.self,
       PreviewCommand.self, TokenizerCommand.self, TokenizeCommand.self,
       CaptureCommand.self, MeasureCommand.self, MeasureGenerationCommand.self,
       FuzzCommand.self,

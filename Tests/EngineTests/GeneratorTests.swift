@@ -46,6 +46,51 @@ import Testing
     }
   }
 
+  /// Whatever was read before, a sequence goes on as if it were read alone: with more behind what came, with
+  /// another end, with a part of it, with something else.
+  @Test(arguments: ModelCase.all) func goingOnWithAnotherSequenceIsReadingItAlone(
+    _ test: ModelCase
+  ) throws {
+    let model = try test.model(.float64)
+    let hasLimit = model.blueprint.frame.names.positions != nil
+    let limit = hasLimit ? model.blueprint.frame.positions ?? 0 : .max
+    for length in [23, 150] where length + 20 <= limit {
+      let prompt = try test.batch([length]).tokens
+      var generator = try Generator(model, prompt, chunk: 5)
+      _ = try generator.run(limit: 6)
+      let (whole, other) = (generator.tokens, Array(prompt.reversed()))
+      for next in [
+        whole + other[..<9], Array(whole[..<(length - 8)] + other[..<6]), Array(prompt[..<12]),
+        other,
+      ] {
+        let shared = zip(generator.tokens, next).prefix { $0 == $1 }.count
+        let reused = try generator.restart(with: next)
+        #expect(reused <= shared && reused < next.count)
+        #expect(generator.unread == next.count - reused)
+        while generator.unread > 5 { try generator.read() }
+        var alone = try Generator(model, next, isCached: false)
+        let (ours, theirs) = (try generator.logits(), try alone.logits())
+        let difference = zip(ours, theirs).reduce(0) {
+          $1.0 == $1.1 ? $0 : max($0, abs($1.0 - $1.1))
+        }
+        let most = theirs.filter(\.isFinite).reduce(0) { max($0, abs($1)) }
+        #expect(difference < 1e-6 * most, "\(next.count) tokens, \(reused) of them read before")
+      }
+    }
+  }
+
+  @Test func whatWasReadIsNotReadAgain() throws {
+    let model = try ModelCase(name: "llama_tied_32").model(.float32)
+    var generator = try Generator(model, [1, 2, 3, 4, 5])
+    _ = try generator.run(limit: 3)
+    // The last token was chosen and never read.
+    let whole = generator.tokens
+    #expect(try generator.restart(with: whole + [6, 7]) == 7)
+    #expect(try generator.restart(with: Array(whole[..<3]) + [9]) == 3)
+    #expect(try generator.restart(with: Array(whole[..<2])) == 1)
+    #expect(throws: EngineError.emptyBatch) { try generator.restart(with: []) }
+  }
+
   @Test func stopsAndTheTakerEndTheText() throws {
     let model = try ModelCase(name: "llama_tied_32").model(.float32)
     var free = try Generator(model, [1, 2, 3])

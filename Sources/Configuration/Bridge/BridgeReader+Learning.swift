@@ -12,14 +12,8 @@ extension BridgeReader {
     guard ["adam", "adamw"].contains(name) else {
       throw section.fault("optimizer", "Only adam (AdamW) is done here, not “\(name)”.")
     }
-    guard let rate = try section.number("lr"), rate > 0 else {
-      throw section.fault("lr", "The learning rate is missing, or not above 0.")
-    }
-    settings.schedule.rate = rate
+    let wish = try section.number("lr")
     settings.schedule.leastRate = try section.number("min_lr", default: 0)
-    guard (0...rate).contains(settings.schedule.leastRate) else {
-      throw section.fault("min_lr", "It must be from 0 to the learning rate (\(rate)).")
-    }
     let decay = try section.number("weight_decay", default: 0.01)
     settings.schedule.startDecay = decay
     settings.schedule.endDecay = decay
@@ -46,6 +40,13 @@ extension BridgeReader {
       throw threshold.wrong("Steps are not left out here; leave it out.")
     }
     try section.finish()
+    guard let rate = wish, rate > 0 else {
+      throw section.fault("lr", "The learning rate is missing, or not above 0.")
+    }
+    settings.schedule.rate = rate
+    guard (0...rate).contains(settings.schedule.leastRate) else {
+      throw section.fault("min_lr", "It must be from 0 to the learning rate (\(rate)).")
+    }
   }
 
   private func share(
@@ -78,38 +79,6 @@ extension BridgeReader {
 
   // MARK: scheduler
 
-  private enum DecayStyle: String, CaseIterable {
-    case constant, linear, cosine
-    case inverseSquareRoot = "inverse-square-root"
-    case stable = "WSD"
-  }
-
-  private enum FallStyle: String, CaseIterable {
-    case exponential, linear, cosine
-    case squareRoot = "minus_sqrt"
-
-    var fall: Schedule.Fall {
-      switch self {
-      case .exponential: .exponential
-      case .linear: .linear
-      case .cosine: .cosine
-      case .squareRoot: .squareRoot
-      }
-    }
-  }
-
-  private enum GrowthStyle: String, CaseIterable {
-    case constant, linear, cosine
-
-    var growth: Schedule.Growth {
-      switch self {
-      case .constant: .constant
-      case .linear: .linear
-      case .cosine: .cosine
-      }
-    }
-  }
-
   func readScheduler(_ settings: inout RunSettings) throws(ConfigurationError) {
     let section = try top.sectionOrEmpty("scheduler")
     section.allow("_target_")
@@ -119,26 +88,17 @@ extension BridgeReader {
     // The peer calls it so on its newer branch.
     if let steps = try section.positive("max_steps") { settings.schedule.length = steps }
     let falling = try steps(section, "lr_wsd_decay_iters", "lr_wsd_decay_samples", global)
-    let fall = try section.choice("lr_wsd_decay_style", of: FallStyle.self) ?? .exponential
-    switch try section.choice("lr_decay_style", of: DecayStyle.self) ?? .linear {
-    case .constant: settings.schedule.decay = .constant
-    case .linear: settings.schedule.decay = .linear
-    case .cosine: settings.schedule.decay = .cosine
-    case .inverseSquareRoot: settings.schedule.decay = .inverseSquareRoot
-    case .stable:
-      guard let falling else {
-        throw section.fault(
-          "lr_wsd_decay_iters", "It is missing: WSD needs to know how long the rate falls.")
-      }
-      settings.schedule.decay = .stable(falling: falling, fall.fall)
-    }
+    let fall = try section.choice("lr_wsd_decay_style", of: FallWord.self, default: .exponential)
+    settings.schedule.decay = try section.decay(
+      "lr_decay_style", default: .linear, falling: ("lr_wsd_decay_iters", falling), fall)
     settings.schedule.warmUp = try warmUp(section, global)
     settings.schedule.firstRate = try section.number("lr_warmup_init", default: 0)
     let decay = settings.schedule.startDecay
     settings.schedule.startDecay = try section.number("start_weight_decay", default: decay)
     settings.schedule.endDecay = try section.number("end_weight_decay", default: decay)
-    settings.schedule.growth =
-      (try section.choice("weight_decay_incr_style", of: GrowthStyle.self) ?? .constant).growth
+    settings.schedule.growth = try section.choice(
+      "weight_decay_incr_style", of: GrowthWord.self, default: .constant
+    ).growth
     if section.find("no_weight_decay_cond_type") != nil {
       throw section.fault("no_weight_decay_cond_type", "This is not done here; leave it out.")
     }
@@ -209,10 +169,6 @@ extension BridgeReader {
 
   // MARK: peft
 
-  private enum DropoutPosition: String, CaseIterable {
-    case pre, post
-  }
-
   private enum FirstInputs: String, CaseIterable {
     case xavier, kaiming, normal, uniform
 
@@ -246,9 +202,11 @@ extension BridgeReader {
     guard (0..<1).contains(adapters.dropout) else {
       throw section.fault("dropout", "It must be at least 0 and below 1.")
     }
-    let position = try section.choice("dropout_position", of: DropoutPosition.self) ?? .pre
+    let position = try section.choice(
+      "dropout_position", of: DropoutPosition.self, default: .pre)
     adapters.dropsInputs = position == .pre
-    let first = try section.choice("lora_A_init_method", of: FirstInputs.self) ?? .xavier
+    let first = try section.choice(
+      "lora_A_init_method", of: FirstInputs.self, default: .xavier)
     guard let start = first.start else {
       throw section.fault("lora_A_init_method", "It must be xavier, kaiming or normal.")
     }

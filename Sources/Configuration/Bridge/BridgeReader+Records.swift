@@ -68,7 +68,6 @@ extension BridgeReader {
   func readLogger(_ settings: inout RunSettings) throws(ConfigurationError) {
     let section = try top.sectionOrEmpty("logger")
     section.allow("_target_")
-    section.ignore(BridgeKeys.logger)
     var watching = WatchingSettings()
     watching.every = try section.positive("log_interval", default: 100)
     watching.tensorBoard = try section.string("tensorboard_dir")
@@ -96,6 +95,12 @@ extension BridgeReader {
       for (key, value) in tags { mlflow.tags[key] = value }
       watching.mlflow = mlflow
     }
+    var metrics: MegatronMetrics = []
+    for (key, metric, isOn) in Self.metrics where try section.flag(key) ?? isOn {
+      metrics.insert(metric)
+    }
+    watching.names = .megatron(metrics)
+    section.ignore(BridgeKeys.logger)
     settings.watching = watching
     settings.name = name ?? run ?? settings.name
     try section.finish()
@@ -121,6 +126,17 @@ extension BridgeReader {
     }
     return metrics
   }
+
+  /// The switches for what is told beyond what always is, and how they stand.
+  private static let metrics: [(key: String, metric: MegatronMetrics, isOn: Bool)] = [
+    ("log_loss_scale_to_tensorboard", .lossScale, true),
+    ("log_validation_ppl_to_tensorboard", .perplexity, false),
+    ("log_memory_to_tensorboard", .memory, false),
+    ("log_throughput_to_tensorboard", .throughput, false),
+    ("log_runtime_to_tensorboard", .runtime, false),
+    ("log_world_size_to_tensorboard", .worldSize, false),
+    ("log_timers_to_tensorboard", .timers, false),
+  ]
 
   /// A folder of MLflow; servers are not spoken to.
   static func folder(

@@ -135,8 +135,9 @@ extension Recipe {
     """
   }
 
-  /// Of all models of NeMo's: SQuAD unless there are other data. NeMo draws samples at random; here each epoch has an
-  /// order of its own.
+  /// Of all models of NeMo's: SQuAD unless there are other data.
+  ///
+  /// NeMo draws samples at random; here each epoch has an order of its own.
   private static func tuning(length: Int, batch: Int, rate: String) -> String {
     """
     train:

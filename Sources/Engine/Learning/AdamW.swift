@@ -13,6 +13,8 @@ public final class AdamW {
     public var eps = 1e-8
     /// Whether weight decay pulls at embeddings as at other matrices.
     public var decaysEmbeddings = true
+    /// Whether it pulls at biases and the weights of norms too, as PyTorch's does.
+    public var decaysVectors = false
     public var precision = Precision.full
 
     public init() {}
@@ -101,7 +103,9 @@ public final class AdamW {
     rule.eps = settings.eps
     rule.gradient_factor = gradientFactor
     for (index, state) in states.enumerated() {
-      let decays = state.target.decays && (settings.decaysEmbeddings || !state.isEmbedding)
+      let decays =
+        (state.target.decays || settings.decaysVectors)
+        && (settings.decaysEmbeddings || !state.isEmbedding)
       rule.decay = decays ? 1 - rate * weightDecay : 1
       state.update(
         rule, seed: UInt32(truncatingIfNeeded: updates &* 0x9E37_79B9 &+ index &* 0x85EB_CA6B))

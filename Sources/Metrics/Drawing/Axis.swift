@@ -33,8 +33,10 @@ struct Axis {
     self.isLogarithmic = false
     let step = Self.roundStep((high - low) / Double(max(1, count)))
     self.step = step
-    let first = (low / step).rounded(isTight ? .up : .down)
-    let last = (high / step).rounded(isTight ? .down : .up)
+    // A bound that is a round number but for its last bits is that number.
+    let slack = isTight ? -1e-9 : 1e-9
+    let first = (low / step + slack).rounded(isTight ? .up : .down)
+    let last = (high / step - slack).rounded(isTight ? .down : .up)
     ticks = first <= last ? (0...Int(last - first)).map { (first + Double($0)) * step } : []
     range = isTight ? low...high : min(low, first * step)...max(high, last * step)
   }
@@ -61,7 +63,8 @@ struct Axis {
     if value == 0 { return "0" }
     let scale = isLogarithmic ? value : step
     let largest = max(range.lowerBound.magnitude, range.upperBound.magnitude)
-    if largest < 1e-3 || isLogarithmic && value < 1e-2 { return Self.exponential(value) }
+    let isPlain = (1e-3..<1e15).contains(largest) && (!isLogarithmic || value >= 1e-2)
+    if !isPlain { return Self.exponential(value) }
     for (unit, size) in [("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)] {
       if largest >= 10 * size || isLogarithmic && value >= size {
         return Self.plain(value / size, scale / size) + unit

@@ -5,7 +5,8 @@ enum PNGFile {
   static func bytes(_ canvas: Canvas) -> [UInt8] {
     var file: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     var header = bigEndian(canvas.width) + bigEndian(canvas.height)
-    header += [8, 2, 0, 0, 0]  // depth, colour without alpha, the only compression and filter, no interlacing
+    // Depth, colour without alpha, the only compression and filter there are, no interlacing.
+    header += [8, 2, 0, 0, 0]
     file += chunk("IHDR", header)
     file += chunk("IDAT", compressed(canvas))
     return file + chunk("IEND", [])

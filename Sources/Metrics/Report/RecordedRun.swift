@@ -14,11 +14,12 @@ public struct RecordedRun {
   /// The loss on each validation set, by its name; "" is the only one.
   var validations: [(name: String, curve: Curve)] = []
 
-  private(set) var steps = 0
-  private(set) var tokens = 0
+  /// The number of the newest step.
+  public private(set) var steps = 0
+  public private(set) var tokens = 0
   private(set) var labels = 0
   /// What the updates took.
-  private(set) var seconds = 0.0
+  public private(set) var seconds = 0.0
   /// When the first and the newest step were written down.
   private(set) var firstTime: String?
   private(set) var lastTime: String?
@@ -67,6 +68,14 @@ public struct RecordedRun {
     }
     lastTime = object["timestamp"]?.string
     if firstTime == nil { firstTime = lastTime }
+  }
+
+  /// The losses in their order without their noise, of many neighbours one.
+  public var lossCurve: [Double] { loss.smoothed.map(\.y) }
+
+  /// The best loss on the first validation set, and its step.
+  public var bestValidationLoss: (step: Int, loss: Double)? {
+    bestValidation.map { ($0.step, $0.value) }
   }
 
   /// The best loss on the first validation set.

@@ -80,7 +80,7 @@ struct HeldText {
 }
 
 /// Tells a model's reasoning from what it says, where it stands between marks.
-struct Reasoning {
+struct Reasoning: Equatable {
   static let open = "<think>"
   static let close = "</think>"
 

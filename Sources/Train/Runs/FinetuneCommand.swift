@@ -22,6 +22,7 @@ struct FinetuneCommand: ParsableCommand, ReportsJSON {
         train finetune --recipe llama32_1b checkpoint.pretrained_checkpoint=./llama32_1b train.train_iters=100
         train finetune llama_squad.yaml --step_scheduler.max_steps 20
         train finetune --recipe llama31_8b --dry-run --model ./llama31
+        train finetune --model ./llama --data chats.jsonl --output ./tuned --executor slurm --time 08:00:00
       """)
 
   @Option(
@@ -35,6 +36,9 @@ struct FinetuneCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { options.showing.json }
 
   func run() throws {
-    try TrainingCommand(try options.configuration(.finetune, peft: peft), options.showing).run()
+    // What is wrong with a configuration shows here, and not when a job's turn has come.
+    let configuration = try options.configuration(.finetune, peft: peft)
+    if try options.launch.launched(isDryRun: options.showing.isDryRun) { return }
+    try TrainingCommand(configuration, options.showing).run()
   }
 }

@@ -27,6 +27,9 @@ struct PretrainCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { options.showing.json }
 
   func run() throws {
-    try TrainingCommand(try options.configuration(.pretrain, peft: nil), options.showing).run()
+    // What is wrong with a configuration shows here, and not when a job's turn has come.
+    let configuration = try options.configuration(.pretrain, peft: nil)
+    if try options.launch.launched(isDryRun: options.showing.isDryRun) { return }
+    try TrainingCommand(configuration, options.showing).run()
   }
 }

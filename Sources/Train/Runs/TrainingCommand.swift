@@ -43,23 +43,35 @@ struct TrainingCommand {
         })
     }
     for line in Report.notes(run.notes) { Report.error(line, label: "") }
-    run.writers = try writers(run.description)
-    let outcome = try run.run()
-    report(run, outcome)
-    if outcome == .stopped, stop.isCancelled { throw ExitStatus.interruption }
-  }
-
-  private func writers(_ description: RunDescription) throws -> [any MetricsWriter] {
-    guard !description.folder.isEmpty else { return [] }
-    return try configuration.settings.watching.writers(for: description) { sentence in
-      Report.error(sentence, label: "note")
+    let view = RunView(
+      run.description, every: settings.watching.every,
+      style: RunView.style(isHidden: showing.hidesProgress || showing.json))
+    let records =
+      run.description.folder.isEmpty ? nil : settings.watching.plan(in: run.description.folder)
+    do {
+      // The view is first, so that its block is gone before anything else is said.
+      let files = try records?.writers(for: run.description) { view.say("note: " + $0) } ?? []
+      run.writers = [view] + files
+    } catch {
+      view.finish(.failed(""))
+      throw error
     }
+    let outcome = try run.run()
+    let summary = RunSummary(
+      tally: view.tally, description: run.description, outcome: outcome,
+      checkpoint: run.lastCheckpoint, plan: records)
+    report(run, summary)
   }
 
   private var description: RunDescription {
     let settings = configuration.settings
+    let watching = settings.watching
+    // Where nothing of the run is kept, what is known of its records lies with them.
+    let records = watching.tensorBoard ?? watching.weightsAndBiases?.folder
+    let here = watching.weightsAndBiases != nil || watching.mlflow != nil ? "." : ""
     var description = RunDescription(
-      name: settings.name, folder: settings.saving.folder ?? settings.watching.folder ?? "")
+      name: settings.name,
+      folder: settings.saving.folder ?? watching.folder ?? records ?? here)
     for entry in configuration.effective() {
       description.configuration.append((entry.key, entry.value))
       if entry.origin != .default { description.origins[entry.key] = "\(entry.origin)" }
@@ -73,27 +85,17 @@ struct TrainingCommand {
 
   // MARK: The end
 
-  private func report(_ run: TrainingRun, _ outcome: RunOutcome) {
-    let progress = run.progress
+  private func report(_ run: TrainingRun, _ summary: RunSummary) {
     if showing.json {
-      return Report.print([
-        "status": .string(outcome == .finished ? "finished" : "stopped"),
-        "name": .string(configuration.settings.name), "step": .integer(progress.step),
-        "checkpoint": run.lastCheckpoint.map(JSON.string) ?? .null,
-        "folder": configuration.settings.saving.folder.map(JSON.string) ?? .null,
-        "parameters": .integer(run.description.parameters),
-        "trained": .integer(run.description.trained), "seconds": .number(progress.seconds),
-      ])
+      var object = summary.object
+      object["name"] = .string(configuration.settings.name)
+      object["folder"] = configuration.settings.saving.folder.map(JSON.string) ?? .null
+      object["parameters"] = .integer(run.description.parameters)
+      object["trained"] = .integer(run.description.trained)
+      return Report.print(object)
     }
-    var rows = [
-      (
-        outcome == .finished ? "finished" : "stopped",
-        "\(Format.count(progress.step, "step")) in \(RunEstimate.time(progress.seconds))"
-      )
-    ]
-    if let checkpoint = run.lastCheckpoint { rows.append(("checkpoint", checkpoint)) }
-    Report.print(Report.facts(rows))
-    Report.print(Report.next(next(run, outcome)))
+    Report.print(summary.text)
+    Report.print(Report.next(next(run, summary.outcome)))
   }
 
   /// The commands that make sense behind it: the same again where it was stopped.

@@ -43,6 +43,7 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup(title: "Configuration") var source: Source
   @OptionGroup(title: "Showing") var showing: Showing
+  @OptionGroup(title: "Launching") var launch: LaunchOptions
 
   /// The configuration that all of it comes to.
   ///

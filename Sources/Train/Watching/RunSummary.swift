@@ -9,12 +9,13 @@ struct RunSummary {
   let outcome: RunOutcome
   /// The newest checkpoint.
   let checkpoint: String?
-  let plan: WatchingPlan
+  /// Where records went, if anywhere.
+  let plan: WatchingPlan?
 
   var text: String {
     let steps = Format.count(tally.steps, "step")
     let verb = outcome == .finished ? "Trained" : "Stopped after"
-    let speed = tally.seconds > 0 ? Int(Double(tally.tokens) / tally.seconds) : 0
+    let speed = tally.seconds > 0 ? Int(min(1e15, Double(tally.tokens) / tally.seconds)) : 0
     let head =
       "\(verb) \(steps) in \(Format.duration(tally.seconds)): \(Format.count(tally.tokens)) tokens, "
       + "\(Format.count(speed)) tokens/s, \(Format.bytes(tally.memory)) of memory at most."
@@ -37,6 +38,7 @@ struct RunSummary {
         ))
     }
     if let checkpoint { rows.append(("checkpoint", checkpoint)) }
+    guard let plan else { return rows }
     if plan.makesReport { rows.append(("report", plan.folder + "/report.html")) }
     rows.append(("log", plan.folder + "/" + JSONLinesWriter.trainingName))
     return rows + plan.openings(for: description).map { ($0.name, Format.command($0.words)) }
@@ -50,14 +52,15 @@ struct RunSummary {
       "tokens": .integer(tally.tokens),
       "seconds": .number(tally.seconds),
       "peakMemory": .integer(tally.memory),
-      "log": .string(plan.folder + "/" + JSONLinesWriter.trainingName),
+      "checkpoint": checkpoint.map(JSON.string) ?? .null,
     ])
     if let newest = tally.newest { object["loss"] = .number(newest.loss) }
     if let best = tally.bestValidation {
       object["bestValidation"] = .object(
         JSONObject(["loss": .number(best.loss), "step": .integer(best.step)]))
     }
-    if let checkpoint { object["checkpoint"] = .string(checkpoint) }
+    guard let plan else { return object }
+    object["log"] = .string(plan.folder + "/" + JSONLinesWriter.trainingName)
     if plan.makesReport { object["report"] = .string(plan.folder + "/report.html") }
     return object
   }

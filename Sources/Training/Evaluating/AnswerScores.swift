@@ -45,8 +45,8 @@ public struct AnswerScores: Equatable, Sendable {
     return best
   }
 
-  private static func share(_ said: [String], _ right: [String]) -> Double {
-    var left: [String: Int] = [:]
+  private static func share(_ said: [Word], _ right: [Word]) -> Double {
+    var left: [Word: Int] = [:]
     for word in right { left[word, default: 0] += 1 }
     var same = 0
     for word in said {
@@ -61,37 +61,37 @@ public struct AnswerScores: Equatable, Sendable {
     return 2 * precision * recall / (precision + recall)
   }
 
+  /// A word's UTF-8: Swift's strings are equal where Python's are not, as é in one piece and in two.
+  typealias Word = [UInt8]
+
   /// The words of a text, as `normalize_answer` leaves them: lower case, no ASCII punctuation, no articles.
-  static func words(_ text: String) -> [String] {
-    var plain = String.UnicodeScalarView()
-    for scalar in PythonText.lowercased(text).unicodeScalars where !isPunctuation(scalar) {
-      plain.append(scalar)
-    }
-    var words: [String] = []
-    var word = String.UnicodeScalarView()
-    var rest = plain[...]
+  static func words(_ text: String) -> [Word] {
+    let plain = PythonText.lowercased(text).unicodeScalars.filter { !isPunctuation($0) }
+    var words: [Word] = []
+    var word: Word = []
     func end() {
-      if !word.isEmpty { words.append(String(word)) }
-      word = String.UnicodeScalarView()
+      if !word.isEmpty { words.append(word) }
+      word = []
     }
+    var rest = Array(plain)[...]
     while let scalar = rest.first {
       if PythonText.isSpace(scalar) {
         end()
         rest = rest.dropFirst()
         continue
       }
-      let run = rest.prefix {
-        PythonText.isWord($0) == PythonText.isWord(scalar) && !PythonText.isSpace($0)
-      }
-      // An article is taken out wherever its letters stand alone, and leaves a space.
-      if articles.contains(String(Substring(run))) { end() } else { word.append(contentsOf: run) }
+      let isWord = PythonText.isWord(scalar)
+      let run = rest.prefix { PythonText.isWord($0) == isWord && !PythonText.isSpace($0) }
       rest = rest[run.endIndex...]
+      let bytes = run.flatMap { Array(String($0).utf8) }
+      // An article is taken out wherever its letters stand alone, and leaves a space.
+      if articles.contains(bytes) { end() } else { word += bytes }
     }
     end()
     return words
   }
 
-  private static let articles: Set<String> = ["a", "an", "the"]
+  private static let articles: Set<Word> = [Array("a".utf8), Array("an".utf8), Array("the".utf8)]
 
   /// Python's `string.punctuation`.
   private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {

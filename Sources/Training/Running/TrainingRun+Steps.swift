@@ -17,11 +17,10 @@ extension TrainingRun {
       }
       let began = ContinuousClock.now
       guard let update = try updates.next() else { break }
-      let epoch = progress.position.epoch
       try step(update, since: began)
       progress.seconds = earlierSeconds + Self.seconds(since: start)
       try judgeIfDue()
-      let isEpochOver = settings.saving.atEpochs && update.position.epoch > epoch
+      let isEpochOver = settings.saving.atEpochs && update.endsEpoch
       // The last one is saved by the end, which knows that it is the last.
       let isLeft = settings.saving.atEnd && progress.step == data.steps
       if !isLeft, isEpochOver || isDue(settings.saving.every) { try save() }

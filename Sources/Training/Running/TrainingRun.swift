@@ -25,7 +25,8 @@ public final class TrainingRun {
   public var model: Model { trainer.model }
 
   let data: RunData
-  let checkpoints: RunCheckpoints?
+  /// Holds the run folder for this process alone, until the run has ended.
+  var checkpoints: RunCheckpoints?
   let isStopping: @Sendable () -> Bool
   /// The step that was saved or taken up last, and the validation loss of the step that was judged last.
   var savedStep: Int
@@ -92,18 +93,19 @@ public final class TrainingRun {
   private static func freshFolder(_ settings: RunSettings) throws -> HuggingFaceModel? {
     guard case .fresh(let configuration) = settings.model, let folder = settings.saving.folder
     else { return nil }
-    var tokenizer: String?
-    if case .rows(let data) = settings.data { tokenizer = data.tokenizer }
+    var tokenizer = settings.tokenizer
+    if case .rows(let data) = settings.data { tokenizer = tokenizer ?? data.tokenizer }
     return try RunCheckpoints.freshModel(configuration, tokenizer: tokenizer, in: folder)
   }
 
-  /// Learns until the end.
+  /// Learns until the end; once for each value of this type.
   ///
   /// Where something goes wrong, the last good state is saved first and everybody who watches is told.
   ///
   /// - Returns: `.finished` or `.stopped`.
   /// - Throws: `EngineError.notFinite` where numbers run away; what the data, the checkpoints and the writers throw.
   public func run() throws -> RunOutcome {
+    defer { checkpoints = nil }
     do {
       let outcome = try learn()
       for writer in writers { try writer.finish(outcome) }

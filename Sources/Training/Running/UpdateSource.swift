@@ -9,6 +9,8 @@ struct Update: Sendable {
   var samples: Int
   /// Where the next update begins.
   var position: DataPosition
+  /// Whether the next one is of another epoch, or there is none.
+  var endsEpoch = false
 
   var labels: Int { batches.reduce(0) { $0 + $1.trained } }
 }
@@ -101,7 +103,10 @@ struct UpdateSource: Sendable {
       let batches = try parts(indices).map { part in
         Batch(try part.flatMap { try items.samples($0) })
       }
-      return Update(batches: batches, samples: indices.count, position: walk.position)
+      var ahead = walk
+      let isLast = group(&ahead) == nil || ahead.position.epoch != walk.position.epoch
+      return Update(
+        batches: batches, samples: indices.count, position: walk.position, endsEpoch: isLast)
     case .indexed(let data, var order):
       guard let indices = group(&order) else { return nil }
       kind = .indexed(data, order)
