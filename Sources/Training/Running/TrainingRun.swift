@@ -94,7 +94,7 @@ public final class TrainingRun {
     guard case .fresh(let configuration) = settings.model, let folder = settings.saving.folder
     else { return nil }
     var tokenizer = settings.tokenizer
-    if tokenizer == nil, case .rows(let data) = settings.data { tokenizer = data.tokenizer }
+    if case .rows(let data) = settings.data { tokenizer = tokenizer ?? data.tokenizer }
     return try RunCheckpoints.freshModel(configuration, tokenizer: tokenizer, in: folder)
   }
 

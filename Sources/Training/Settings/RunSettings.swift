@@ -18,7 +18,7 @@ public struct RunSettings: Sendable {
   /// What is trained in place of the weights; `nil` trains all of them.
   public var adapters: AdapterSettings?
   public var data: DataSource
-  /// A folder or file: the tokenizer that goes with a fresh model; `nil`: the one of `data`.
+  /// The tokenizer of indexed data: it knows which token ends a document, and is kept beside a fresh model.
   public var tokenizer: String?
   public var validation = ValidationSettings()
   public var batch = BatchSettings()
