@@ -13,7 +13,7 @@ struct FuzzArea {
 
   /// One entry for each: `scripts/check-fuzz` gives them their corpus.
   static let all: [FuzzArea] = [
-    datasets, configurations, indexed, arrays, tokenizers,
+    datasets, configurations, indexed, arrays, tokenizers, logs,
     FuzzArea(name: "templates") { bytes in
       var limits = Limits()
       limits.steps = 200_000

@@ -67,6 +67,22 @@ struct TensorBoardTests {
     }
   }
 
+  @Test("what is no event file of ours is not cut, whoever names it", arguments: [0, 2])
+  func foreign(step: Int) throws {
+    try Support.withTemporaryFolder { folder in
+      let run = try ExampleRun(in: folder)
+      let text = Data("dear diary".utf8)
+      let diary = folder.appending(path: "diary.txt")
+      try text.write(to: diary)
+      try Data(#"{"tensorboard": ["diary.txt", "../none", ""]}"#.utf8).write(
+        to: folder.appending(path: "watching.json"))
+      _ = try TensorBoardWriter(
+        folder: folder.appending(path: "tb").path,
+        step == 0 ? run.description : run.goingOn(after: step))
+      #expect(try Data(contentsOf: diary) == text)
+    }
+  }
+
   @Test("a torn or damaged record and all behind it are cut")
   func torn() throws {
     try Support.withTemporaryFolder { folder in

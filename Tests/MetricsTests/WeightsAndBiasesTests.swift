@@ -88,6 +88,16 @@ struct WeightsAndBiasesTests {
     }
   }
 
+  @Test("a log by wandb's own writer is read record by record")
+  func theirLog() throws {
+    let bytes = try ExampleRun.bytes(ExampleRun.file("records.wandb.json"))
+    let expected = try #require(try JSON(parsing: bytes).array?.compactMap(\.string))
+    let records = try records(ExampleRun.file("run.wandb")).map { record in
+      record.map { String(format: "%02x", $0) }.joined()
+    }
+    #expect(records == expected)
+  }
+
   @Test("a file by wandb 0.31 itself is read whole", .enabled(if: Support.wandbFile != nil))
   func theirs() throws {
     let records = try records(try #require(Support.wandbFile))

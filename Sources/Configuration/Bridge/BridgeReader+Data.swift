@@ -11,6 +11,7 @@ extension BridgeReader {
     var order: SampleOrder
     /// What the loss is watched on, where the data say it.
     var held: DataSource?
+    var tokenizer: String?
   }
 
   private static let rowKeys = [
@@ -36,13 +37,14 @@ extension BridgeReader {
       rows.tokenizer = reference
     }
     let target = try section.string("_target_") ?? ""
-    let samples: Samples
+    var samples: Samples
     if let files = try textFiles(section) {
       samples = try texts(section, files, rows, length: length, holdsOut: holdsOut)
     } else if isOfRows(section, target) {
       samples = try self.rows(section, rows, length: length, holdsOut: holdsOut)
     } else {
       samples = try indexed(section, length: length, shape, target)
+      samples.tokenizer = rows.tokenizer
     }
     section.allow(
       "val_proportion", "split_val_from_train", "do_validation", "dataloader_type", "seed", "split",

@@ -40,6 +40,7 @@ struct BridgeReader {
     let data = try readData(length: length, source, shape, holdsOut: validation.every != nil)
     validation.data = data.held
     var settings = RunSettings(name: "", model: source, data: data.source)
+    settings.tokenizer = data.tokenizer
     settings.numbers = try readPrecision(shape)
     settings.batch = training.batch
     settings.batch.order = data.order

@@ -52,7 +52,8 @@ struct Curve: Sendable {
   mutating func add(_ step: Int, _ value: Double) {
     let point = Point(step: step, value: value)
     last = point
-    guard value.isFinite else {
+    // What no picture has room for is as good as no number.
+    guard value.magnitude < 1e100 else {
       if broken == 0 { firstBroken = step }
       broken += 1
       return

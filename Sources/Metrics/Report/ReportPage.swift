@@ -90,7 +90,8 @@ struct ReportPage {
     tiles.append((Words.short(run.tokens), "tokens"))
     tiles.append((Words.duration(run.seconds), "of updates"))
     if run.seconds > 0 {
-      tiles.append((Words.short(Int(Double(run.tokens) / run.seconds)), "tokens per second"))
+      tiles.append(
+        (Words.short(Words.whole(Double(run.tokens) / run.seconds)), "tokens per second"))
     }
     if let memory = run.memory.bounds {
       tiles.append((PlainLines.fixed(memory.upperBound, 2) + " GiB", "memory at most"))
@@ -127,7 +128,7 @@ struct ReportPage {
     rows.append(["tokens", Words.count(run.tokens)])
     rows.append(["labels", Words.count(run.labels)])
     if let mean = run.speed.mean {
-      rows.append(["tokens per second, mean of steps", Words.count(Int(mean))])
+      rows.append(["tokens per second, mean of steps", Words.count(Words.whole(mean))])
     }
     if run.loss.broken > 0, let first = run.loss.firstBroken {
       rows.append([
@@ -166,7 +167,7 @@ struct ReportPage {
         run.loss.smoothed.last.map { Words.loss($0.y) } ?? "",
         run.bestValidation.map { Words.loss($0.value) } ?? "", Words.count(run.tokens),
         Words.duration(run.seconds),
-        run.seconds > 0 ? Words.count(Int(Double(run.tokens) / run.seconds)) : "",
+        run.seconds > 0 ? Words.count(Words.whole(Double(run.tokens) / run.seconds)) : "",
         run.memory.bounds.map { PlainLines.fixed($0.upperBound, 2) } ?? "",
       ]
     }

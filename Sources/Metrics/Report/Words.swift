@@ -13,6 +13,11 @@ enum Words {
     return result
   }
 
+  /// A number without its fraction; one beyond all bounds is the bound.
+  static func whole(_ number: Double) -> Int {
+    number.isFinite ? Int(max(-1e15, min(1e15, number))) : 0
+  }
+
   /// `1.23 M`.
   static func short(_ number: Int) -> String {
     for (unit, size) in [("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)]

@@ -68,6 +68,16 @@ enum EventFile {
 
   // MARK: Reading
 
+  /// Whether a file begins as ours do; whatever else a path leads to is not to be touched.
+  static func isOurs(_ path: String) throws(FileError) -> Bool {
+    guard Folder.isFile(path), let opening = try event(in: InputFile(path), at: 0) else {
+      return false
+    }
+    return ProtobufFields.data(10, in: opening[...]).contains { source in
+      ProtobufFields.data(1, in: source).contains { $0.elementsEqual(writer.utf8) }
+    }
+  }
+
   /// Where the records begin that tell of steps beyond `step`, or that are torn; `nil` if there are none.
   ///
   /// The events of a step lie together, those over samples behind the others, so that one cut takes them all.

@@ -23,8 +23,11 @@ public final class TensorBoardWriter: MetricsWriter {
     _ description: RunDescription
   ) throws(FileError) {
     var places = try WatchedPlaces(description.folder)
-    let earlier = places[Self.place].filter { Folder.isFile($0) }
-    for path in earlier { try Self.forget(path, after: description.firstStep) }
+    var earlier: [String] = []
+    for path in places[Self.place] where try EventFile.isOurs(path) {
+      try Self.forget(path, after: description.firstStep)
+      earlier.append(path)
+    }
     file = try LogFile(appendingTo: Self.freshPath(in: folder, description))
     self.every = max(1, every)
     naming = MegatronNaming(metrics, description)

@@ -15,7 +15,7 @@ struct RunSummary {
   var text: String {
     let steps = Format.count(tally.steps, "step")
     let verb = outcome == .finished ? "Trained" : "Stopped after"
-    let speed = tally.seconds > 0 ? Int(Double(tally.tokens) / tally.seconds) : 0
+    let speed = tally.seconds > 0 ? Int(min(1e15, Double(tally.tokens) / tally.seconds)) : 0
     let head =
       "\(verb) \(steps) in \(Format.duration(tally.seconds)): \(Format.count(tally.tokens)) tokens, "
       + "\(Format.count(speed)) tokens/s, \(Format.bytes(tally.memory)) of memory at most."
