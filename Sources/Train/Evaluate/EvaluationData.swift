@@ -25,16 +25,16 @@ struct EvaluationData {
     if let prefix = Self.indexed(options) {
       self.init(try Dataset(windows: prefix, of: length).first(limit))
     } else if let file = options.configuration, options.data.isEmpty {
-      switch try Self.configured(file) {
+      switch try Self.configured(file, model: weights.model.folder) {
       case .rows(let data):
         try self.init(
           options.settings(data, samples, limit: limit), options.limits, weights)
       case .indexed(var plan, _):
         if let limit { plan.samples = plan.samples.map { $0 ?? limit } }
         let splits = try plan.build()
-        guard let data = splits[1] ?? splits[2] ?? splits[0] else {
-          throw DataError.noRows(path: file)
-        }
+        // Small data may leave nothing for validation.
+        let found = [splits[1], splits[2], splits[0]].compactMap(\.self).first { $0.count > 0 }
+        guard let data = found else { throw DataError.noRows(path: file) }
         self.init(Dataset(data, origin: file).first(limit))
       }
     } else {
@@ -65,13 +65,15 @@ struct EvaluationData {
 
   /// What a run of this configuration would be judged by, else what it would learn from; of a file that is no
   /// whole configuration, the data that it names.
-  private static func configured(_ file: String) throws -> DataSource {
+  private static func configured(_ file: String, model: String) throws -> DataSource {
+    // What a run needs besides, whatever the file says of it.
+    let besides = ["--model", model, "--max-steps", "1", "--lr", "1e-4"]
     for purpose in [RunPurpose.finetune, .pretrain] {
       // What keeps it from being a run is no fault of its data.
-      guard let run = try? RunConfiguration(purpose: purpose, file: file, allowsUnknown: true)
-      else {
-        continue
-      }
+      guard
+        let run = try? RunConfiguration(
+          purpose: purpose, file: file, overrides: besides, allowsUnknown: true)
+      else { continue }
       return run.settings.validation.data ?? run.settings.data
     }
     return .rows(try DataSettings(try ConfigurationSection.load(file)))
