@@ -157,12 +157,16 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Adapters", "Blueprint", "Checkpoints", "Data", "Engine", "JSON", "Kernels",
+        "Training", "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine",
+        "JSON", "Kernels",
         "MegatronFormat", "Metrics", "SafeTensors", "Support", "Tensors", "Weights",
       ]),
     .testTarget(
       name: "ConfigurationTests",
-      dependencies: ["Configuration", "Data", "Engine", "JSON", "Support", "Training"]),
+      dependencies: [
+        "Configuration", "Architectures", "Blueprint", "Data", "Engine", "JSON", "Support",
+        "Training",
+      ]),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
     .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
     .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),

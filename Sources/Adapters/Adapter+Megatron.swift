@@ -13,6 +13,10 @@ extension Adapter {
   public init(megatron path: String, for model: HuggingFaceModel) throws {
     let run = try RunFolder(resolving: path)
     try run.requireDistributed()
+    if try run.runConfig()?["peft", "_target_"]?.string == MegatronAdapterSettings.ownClass {
+      try self.init(peft: "\(run.folder)/hf", for: model)
+      return
+    }
     let stored = try MegatronModel(path: path)
     guard stored.tensors.keys.contains(where: { $0.parted(at: ".adapter") != nil }) else {
       throw AdapterError.unsupported(

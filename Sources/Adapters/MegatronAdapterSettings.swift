@@ -6,6 +6,10 @@ import Tensors
 /// What a Megatron run says of its adapter: the `peft` section of Megatron-Bridge's `run_config.yaml`, or
 /// NeMo 2's `model_transform`.
 public struct MegatronAdapterSettings: Sendable {
+  /// The name, where a class should stand, for adapters that no class of Megatron's is: the folder `hf` beside them
+  /// holds them as PEFT has them.
+  package static let ownClass = "isthmus.PartAdapters"
+
   /// The classes whose tensors are understood, by their names in both programs.
   public enum Kind: String, Sendable {
     case lora = "LoRA"

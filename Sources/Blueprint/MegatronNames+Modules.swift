@@ -8,6 +8,12 @@ public struct MegatronModule: Hashable, Sendable {
   public var lead: [MegatronPiece.Axis]
   /// The expert it belongs to; `nil` where it is none's, or that of all.
   public var expert: Int?
+
+  public init(key: String, lead: [MegatronPiece.Axis], expert: Int?) {
+    self.key = key
+    self.lead = lead
+    self.expert = expert
+  }
 }
 
 extension MegatronNames {

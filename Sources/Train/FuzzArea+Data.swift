@@ -38,9 +38,25 @@ extension FuzzArea {
     }
   }
 
-  /// The sections about data of a run's configuration.
+  /// A run's configuration: all of it in both purposes, and the sections about data alone.
+  ///
+  /// The first line is also taken for words of the command line.
   static let configurations = FuzzArea(name: "configurations") { bytes in
     try withFile(bytes) { path in
+      let line = String(
+        decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }.prefix(512), as: UTF8.self)
+      let words = line.split(separator: " ").map(String.init)
+      for purpose in RunPurpose.allCases {
+        for overrides in [[], words] {
+          do {
+            let run = try RunConfiguration(
+              purpose: purpose, file: path, overrides: overrides, allowsUnknown: true)
+            precondition(run.effective().allSatisfy { !$0.key.isEmpty }, "a value without a key")
+          } catch {
+            precondition(!"\(error)".isEmpty, "an error without words")
+          }
+        }
+      }
       _ = try DataSettings(try ConfigurationSection.load(path))
     }
   }

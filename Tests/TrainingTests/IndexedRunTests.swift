@@ -92,4 +92,22 @@ import Testing
       #expect(told.steps.count == 6)
     }
   }
+
+  @Test("the tokenizer knows which token ends a document, where that makes a difference")
+  func ends() throws {
+    try withText { plain in
+      guard case .indexed(var plan, let order) = plain.data else { return }
+      var settings = plain
+      plan.ends.token = nil
+      plan.ends.isMasked = true
+      settings.data = .indexed(plan, order: order)
+      #expect(throws: RunningError.noEnd) { try SmallRun.run(settings) }
+      settings.tokenizer = SmallRun.demo
+      let told = try SmallRun.run(settings).told
+      // Its end is 1, which the text has here and there: what follows it is not predicted.
+      let tokens = told.steps.reduce(0) { $0 + $1.tokens }
+      let labels = told.steps.reduce(0) { $0 + $1.labels }
+      #expect(labels < tokens && labels > tokens * 9 / 10)
+    }
+  }
 }

@@ -35,6 +35,7 @@ extension AutomodelReader {
         "_target_",
         "Adam and AdamW are done here (torch.optim.Adam, torch.optim.AdamW), not \(target).")
     }
+    section.allow("adam_w_mode", "exp_avg_dtype", "exp_avg_sq_dtype", "master_weight_dtype")
     guard rate > 0 else { throw section.fault("lr", "It must be above 0.") }
     if try section.flag("amsgrad") == true {
       throw section.fault("amsgrad", "This is not done here; leave it out.")

@@ -7,6 +7,12 @@ enum BridgeKeys {
   /// Sections of which nothing has an effect.
   static let sections: [String: [String]] = [
     "ddp": [
+      "fp4_param_gather", "fsdp_all_gather_in_start_param_sync",
+      "fsdp_db_use_persist_buf_on_alloc_fail", "megatron_fsdp_cuda_graph_mode",
+      "megatron_fsdp_enable_fine_grained_param_gather", "megatron_fsdp_grad_comm_dtype",
+      "megatron_fsdp_main_grads_dtype", "megatron_fsdp_main_params_dtype",
+      "megatron_fsdp_max_pool_double_buffer", "megatron_fsdp_use_decoupled_grad", "num_buckets",
+      "param_name_patterns_for_fp32_local_accumulation",
       "align_param_gather", "average_in_collective", "bucket_size", "check_for_large_grads",
       "check_for_nan_in_grad", "data_parallel_sharding_strategy", "delay_wgrad_compute",
       "disable_symmetric_registration", "fp8_param_gather", "fsdp_double_buffer",
@@ -19,6 +25,9 @@ enum BridgeKeys {
       "use_megatron_fsdp",
     ],
     "dist": [
+      "eval_context_parallel_size", "flight_recorder_dump_on_timeout", "flight_recorder_dump_path",
+      "flight_recorder_extra_dump_on_exec", "flight_recorder_include_only_active",
+      "flight_recorder_include_stack_trace", "flight_recorder_trace_buffer_size", "lazy_mpu_init",
       "align_grad_reduce", "disable_jit_fuser", "distributed_backend",
       "distributed_timeout_minutes", "distributed_timeout_seconds_after_init",
       "enable_megatron_core_experimental", "external_gpu_device_mapping",
@@ -71,6 +80,8 @@ enum BridgeKeys {
   ]
 
   static let train = [
+    "check_optimizer_step_success", "exit_signal_handler_for_training", "gpu_sniff_test_interval",
+    "skip_sync_grad_norm_across_mp",
     "check_weight_hash_across_dp_replicas_interval", "decrease_batch_size_if_needed",
     "empty_unused_memory_level", "exit_signal", "exit_signal_handler",
     "exit_signal_handler_for_dataloader", "manual_gc", "manual_gc_eval", "manual_gc_interval",
@@ -151,6 +162,8 @@ enum BridgeKeys {
 
   /// Of data sets, of either kind.
   static let dataset = [
+    "dataloader_load", "dataloader_save", "hf_output_root", "hf_rewrite", "hf_test_dataset",
+    "hf_validation_dataset", "preprocessing",
     "allow_ambiguous_pad_tokens", "context_parallel_size", "create_attention_mask",
     "data_parallel_size", "data_sharding", "dataset_dict", "dataset_subset", "defer_npy_index_mmap",
     "delete_raw", "do_test", "download_mode", "fast_cache_load", "hf_filter_lambda",

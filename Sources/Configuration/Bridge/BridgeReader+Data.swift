@@ -11,10 +11,12 @@ extension BridgeReader {
     var order: SampleOrder
     /// What the loss is watched on, where the data say it.
     var held: DataSource?
+    var tokenizer: String?
   }
 
   private static let rowKeys = [
     "dataset_root", "dataset_name", "packed_sequence_specs", "dataset_kwargs", "max_train_samples",
+    "hf_dataset", "enable_offline_packing", "offline_packing_specs",
   ]
   private static let indexedKeys = [
     "blend", "blend_per_split", "data_path", "data_args_path", "per_split_data_args_path",
@@ -36,20 +38,26 @@ extension BridgeReader {
       rows.tokenizer = reference
     }
     let target = try section.string("_target_") ?? ""
-    let samples: Samples
+    var samples: Samples
     if let files = try textFiles(section) {
       samples = try texts(section, files, rows, length: length, holdsOut: holdsOut)
     } else if isOfRows(section, target) {
       samples = try self.rows(section, rows, length: length, holdsOut: holdsOut)
     } else {
       samples = try indexed(section, length: length, shape, target)
+      samples.tokenizer = rows.tokenizer
     }
     section.allow(
-      "val_proportion", "split_val_from_train", "do_validation", "dataloader_type", "seed", "split",
+      "val_proportion", "hf_validation_proportion", "split_val_from_train", "drop_last",
+      "do_validation", "dataloader_type", "seed", "split",
       "random_seed", "path_to_cache", "reset_position_ids", "reset_attention_mask", "eod_mask_loss",
       "mid_level_dataset_surplus", "add_extra_token_to_sequence", "full_validation",
       "drop_last_partial_validation_sequence", "multiple_validation_sets")
     try section.finish()
+    if case .rows(let rows) = samples.source, rows.files.isEmpty {
+      throw section.fault(
+        "dataset_root", "No data are named. Give --data FILE, or dataset.dataset_name=squad.")
+    }
     return samples
   }
 
@@ -75,9 +83,11 @@ extension BridgeReader {
     if let wish, wish.contains(",") { section.allow("split") }
     try rows.readRows(section, length: length)
     if isPacked { rows.packedSize = length }
-    guard !rows.files.isEmpty else {
-      throw section.fault(
-        "dataset_root", "No data are named. Give --data FILE, or dataset.dataset_name=squad.")
+    // Packs are as long as samples may be: a recipe's follow a length that a person gives.
+    if rows.packedSize != nil, let specs = try section.section("packed_sequence_specs"),
+      !specs.isOwn("packed_sequence_size")
+    {
+      rows.packedSize = length
     }
     var samples = Samples(source: .rows(rows), order: .stored)
     let seed = try section.count("seed", default: 1234)
@@ -96,9 +106,11 @@ extension BridgeReader {
     _ section: ConfigurationSection, _ samples: Samples, _ rows: DataSettings, seed: Int,
     isWanted: Bool
   ) throws -> Samples {
-    let share = try section.number("val_proportion", default: 0.05)
+    let key =
+      section.has("hf_validation_proportion") ? "hf_validation_proportion" : "val_proportion"
+    let share = try section.number(key, default: 0.05)
     guard (0..<1).contains(share) else {
-      throw section.fault("val_proportion", "It must be at least 0 and below 1, and is \(share).")
+      throw section.fault(key, "It must be at least 0 and below 1, and is \(share).")
     }
     let splits = try section.flag("split_val_from_train", default: true)
     var samples = samples
@@ -142,6 +154,7 @@ extension BridgeReader {
     rows.format = FormatOptions(.bridge, trained: .all, length: nil)
     rows.packedSize = length
     rows.packing = .sequential
+    rows.cutsLong = true
     let seed = try section.count("seed", default: 1234)
     let samples = Samples(source: .rows(rows), order: .torch(seed: UInt64(seed)))
     return try held(section, samples, rows, seed: seed, isWanted: holdsOut)

@@ -12,14 +12,8 @@ extension BridgeReader {
     guard ["adam", "adamw"].contains(name) else {
       throw section.fault("optimizer", "Only adam (AdamW) is done here, not “\(name)”.")
     }
-    guard let rate = try section.number("lr"), rate > 0 else {
-      throw section.fault("lr", "The learning rate is missing, or not above 0.")
-    }
-    settings.schedule.rate = rate
+    let wish = try section.number("lr")
     settings.schedule.leastRate = try section.number("min_lr", default: 0)
-    guard (0...rate).contains(settings.schedule.leastRate) else {
-      throw section.fault("min_lr", "It must be from 0 to the learning rate (\(rate)).")
-    }
     let decay = try section.number("weight_decay", default: 0.01)
     settings.schedule.startDecay = decay
     settings.schedule.endDecay = decay
@@ -46,6 +40,13 @@ extension BridgeReader {
       throw threshold.wrong("Steps are not left out here; leave it out.")
     }
     try section.finish()
+    guard let rate = wish, rate > 0 else {
+      throw section.fault("lr", "The learning rate is missing, or not above 0.")
+    }
+    settings.schedule.rate = rate
+    guard (0...rate).contains(settings.schedule.leastRate) else {
+      throw section.fault("min_lr", "It must be from 0 to the learning rate (\(rate)).")
+    }
   }
 
   private func share(

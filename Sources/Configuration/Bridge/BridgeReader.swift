@@ -23,7 +23,9 @@ struct BridgeReader {
   }
 
   mutating func settings() throws -> RunSettings {
-    top.allow("_target_", "recipe", "name", "packed_sequence")
+    top.allow("_target_", "recipe", "packed_sequence")
+    top.allow(Self.sections)
+    try top.finish()
     for (name, keys) in BridgeKeys.sections.sorted(by: { $0.key < $1.key }) {
       try ignoreSection(name, keys)
     }
@@ -40,9 +42,11 @@ struct BridgeReader {
     let data = try readData(length: length, source, shape, holdsOut: validation.every != nil)
     validation.data = data.held
     var settings = RunSettings(name: "", model: source, data: data.source)
+    settings.tokenizer = data.tokenizer
     settings.numbers = try readPrecision(shape)
     settings.batch = training.batch
     settings.batch.order = data.order
+    settings.batch.dropsLast = true
     settings.length = training.length
     settings.validation = validation
     settings.recomputes = shape.recomputes
@@ -53,9 +57,15 @@ struct BridgeReader {
     settings.seed = try readSeed()
     settings.adapters = try readAdapters()
     try readLogger(&settings)
-    try top.finish()
     return settings
   }
+
+  private static let sections =
+    BridgeKeys.sections.keys.sorted() + [
+      "checkpoint", "dataset", "env_vars", "logger", "mixed_precision", "model", "optimizer",
+      "peft",
+      "rng", "scheduler", "tokenizer", "train", "validation",
+    ]
 
   // MARK: Sections without effect
 
@@ -106,19 +116,19 @@ struct BridgeReader {
     training.length.epochs = try section.positive("num_epochs")
     training.length.pauseEvery = try section.positive("exit_interval")
     training.length.minutes = try section.number("exit_duration_in_mins")
-    guard training.length.steps != nil || training.length.epochs != nil else {
-      throw section.fault(
-        "train_iters", "Nothing says how long the run is. Give train_iters (steps) or num_epochs.")
-    }
-    if let sizes = try section.numbers("rampup_batch_size"), !sizes.isEmpty {
-      throw section.fault(
-        "rampup_batch_size", "Batches that grow are not done here; leave it out.")
+    for key in ["rampup_batch_size", "step_batch_size_schedule"] where section.find(key) != nil {
+      throw section.fault(key, "Batches that grow are not done here; leave it out.")
     }
     if let skipped = try section.numbers("iterations_to_skip"), !skipped.isEmpty {
       throw section.fault("iterations_to_skip", "Steps are not left out here; leave it out.")
     }
     section.allow("eval_iters", "eval_interval", "skip_train")
+    // A misspelt key is also a missing one; its spelling is what the user wants to hear of.
     try section.finish()
+    guard training.length.steps != nil || training.length.epochs != nil else {
+      throw section.fault(
+        "train_iters", "Nothing says how long the run is. Give train_iters (steps) or num_epochs.")
+    }
     return training
   }
 

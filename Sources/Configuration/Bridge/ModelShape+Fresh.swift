@@ -74,6 +74,12 @@ extension ModelShape {
       configuration["rope_parameters"] = .object(rotary)
       return
     }
+    // Experts are as large as other layers are, where they were so and nobody says otherwise.
+    if key.megatron == "ffn_hidden_size", !isWished("moe_ffn_hidden_size"),
+      let size = configuration["moe_intermediate_size"], size == configuration[name]
+    {
+      configuration["moe_intermediate_size"] = value
+    }
     configuration[name] = value
     if key.kind == .text, let pattern = value.string {
       configuration["num_hidden_layers"] = .integer(
@@ -169,6 +175,8 @@ extension ModelShape {
           wish.value == found
         }
       guard !isSame else { continue }
+      // Where no layer is dense the size says nothing, and Megatron still wants one.
+      if wish.key.megatron == "ffn_hidden_size", found == model["moe_ffn_hidden_size"] { continue }
       throw ConfigurationError(
         wish.origin, key: "model.\(wish.key.megatron)",
         problem: isGiven

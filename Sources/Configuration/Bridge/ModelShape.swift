@@ -121,8 +121,16 @@ extension BridgeReader {
       guard section.find(key) != nil, let length = try section.positive(key) else { continue }
       said.append((length, section.dotted(key), section.origin(key)))
     }
-    guard let last = said.max(by: { $0.origin.rank < $1.origin.rank }) else { return 2048 }
-    for other in said where other.origin.rank == last.origin.rank && other.length != last.length {
+    // Of two in one file the data's says how long samples are; the model's may be all its positions.
+    guard
+      let last = said.enumerated().max(by: {
+        ($0.element.origin.rank, $0.offset) < ($1.element.origin.rank, $1.offset)
+      })?.element
+    else { return 2048 }
+    for other in said
+    where other.origin.rank == Origin.commandLine(word: 0, text: "").rank
+      && other.length != last.length && last.origin.rank == other.origin.rank
+    {
       throw ConfigurationError(
         other.origin, key: other.key,
         problem: "It is \(other.length), but \(last.key) is \(last.length); they must be one.")

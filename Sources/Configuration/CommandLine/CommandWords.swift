@@ -109,7 +109,12 @@ struct CommandWords {
   ) throws(ConfigurationError) -> Bool {
     switch key {
     case "peft_scheme": adapters = (value?.scalar ?? "none", origin)
-    case "recipe" where value?.scalar != nil: recipe = value?.scalar
+    // Automodel's recipes are classes of Python's, and a key of its files.
+    case "recipe":
+      guard let name = value?.scalar, !name.contains("."), !name.contains("Recipe") else {
+        return false
+      }
+      recipe = name
     case "wandb_project", "wandb_entity", "wandb_exp_name", "wandb_save_dir":
       changes.append(
         .override(Override(sign: .set, path: ["logger", key], value: value, origin: origin)))

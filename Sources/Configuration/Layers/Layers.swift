@@ -46,6 +46,7 @@ struct Layers {
     root.merge(own)
     try apply(adapters)
     try applyWords()
+    if try AdapterScheme(adapters) == AdapterScheme.none { root["peft"] = nil }
   }
 
   /// `--mode`: pretrain, sft, lora, dora.

@@ -123,10 +123,11 @@ package final class ConfigurationSection {
     for key in keys where !known.contains(key) { known.append(key) }
   }
 
-  /// Says that keys are known that cannot have an effect here, and notes those that a person set; keys that were read
-  /// have one.
+  /// Says that keys are known that cannot have an effect here, and notes those that a person set.
+  ///
+  /// Keys that were read before have one.
   func ignore(_ keys: [String]) {
-    for key in keys {
+    for key in keys where !known.contains(key) {
       guard let found = find(key), found.origin.isOwn, found.node.json != .bool(false) else {
         continue
       }

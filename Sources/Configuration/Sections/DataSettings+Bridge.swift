@@ -30,7 +30,15 @@ extension DataSettings {
     packing = .firstFitShuffle
     format.length = length
     if let split = try Self.split(section, "split") { self.split = split }
-    let name = try section.string("dataset_name")
+    var name = try section.string("dataset_name")
+    if let source = try section.section("hf_dataset") {
+      let path = try source.string("path_or_dataset")
+      let short = try source.string("dataset_name")
+      name = name ?? path ?? short
+      source.allow("_target_")
+      source.ignore(["adapter_kwargs", "load_kwargs", "schema_adapter", "split", "subset"])
+      try source.finish()
+    }
     if let roots = try section.strings("dataset_root") {
       files = roots
     } else if let name {
@@ -42,6 +50,9 @@ extension DataSettings {
     }
     if let arguments = try section.section("dataset_kwargs") { try readArguments(arguments) }
     if let packing = try section.section("packed_sequence_specs") { try readSpecs(packing) }
+    // What newer versions call it.
+    let packs = try section.flag("enable_offline_packing") ?? true
+    if let packing = try section.section("offline_packing_specs"), packs { try readSpecs(packing) }
   }
 
   /// `dataset_kwargs`: what GPTSFTDataset is told.
@@ -84,7 +95,8 @@ extension DataSettings {
     if let size = try section.integer("packed_sequence_size"), size > 0 { packedSize = size }
     section.allow(
       "_target_", "tokenizer_model_name", "packed_train_data_path", "packed_val_data_path",
-      "packed_metadata_path", "pad_cu_seqlens", "pad_seq_to_mult")
+      "packed_metadata_path", "pad_cu_seqlens", "pad_seq_to_mult", "max_single_sequence_length",
+      "num_tokenizer_workers")
     try section.finish()
   }
 

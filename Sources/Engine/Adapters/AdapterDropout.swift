@@ -8,8 +8,10 @@ import Kernels
 public struct AdapterDropout: Hashable, Sendable {
   /// How many of all are left out, from 0 to below 1.
   public var share: Double
-  /// Whether the inputs of A are left out, as PEFT and Megatron-Bridge's `pre` have it, rather than what comes out of
-  /// B (`post`). All pairs on a matrix are given the same.
+  /// Whether inputs of A are left out rather than what comes out of B.
+  ///
+  /// PEFT has the former, Megatron-Bridge both (`dropout_position` pre and post). All pairs on a matrix leave out the
+  /// same inputs.
   public var dropsInputs = true
   public var seed: UInt64
   /// The pass, as of a step's batch.

@@ -13,7 +13,10 @@ public struct SampleItems: Sendable {
 
   /// - Throws: `DataError`, `PackingError` where samples do not fit the packs that are wanted.
   public init(_ source: SampleSource) throws {
-    let dataset = source.dataset
+    var dataset = source.dataset
+    if let size = source.configuration.packedSize, source.configuration.cutsLong {
+      dataset = Dataset(try Self.pieces(dataset, size: size), origin: dataset.origin)
+    }
     if let packs = source.packs {
       self.init(dataset, packs.map(Array.init), [])
     } else if let size = source.configuration.packedSize {
@@ -50,6 +53,20 @@ public struct SampleItems: Sendable {
   }
 
   // MARK: Packing
+
+  /// The samples, long ones in pieces: the last token of one, which is predicted there, is the first of the next.
+  private static func pieces(_ dataset: Dataset, size: Int) throws(DataError) -> [Sample] {
+    var pieces: [Sample] = []
+    for index in 0..<dataset.count {
+      let sample = try dataset.sample(index)
+      for start in stride(from: 0, to: max(1, sample.count - 1), by: size) {
+        let range = start..<min(sample.count, start + size + 1)
+        pieces.append(
+          Sample(tokens: Array(sample.tokens[range]), trained: Array(sample.trained[range])))
+      }
+    }
+    return pieces
+  }
 
   /// Which samples make each pack.
   private static func packed(

@@ -21,13 +21,19 @@ struct RunData {
 
   /// - Throws: `DataError`, `IndexedError`, `PackingError`, `RunningError`.
   init(_ settings: RunSettings) throws {
-    batch = settings.batch
+    var settings = settings
     epochs = settings.length.epochs
     var notes: [String] = []
     switch settings.data {
     case .rows(let data):
       let items = try Self.items(data, &notes)
       training = .items(items)
+      if settings.batch.dropsLast, items.count < settings.batch.global {
+        settings.batch.dropsLast = false
+        notes.append(
+          "there are \(items.count) samples, fewer than the \(settings.batch.global) of an update "
+            + "(train.global_batch_size): every update takes all of them")
+      }
       (steps, scheduledSteps) = try Self.steps(settings, items.count)
       held = try settings.validation.isWanted ? Self.held(settings.validation.data, &notes) : nil
     case .indexed(let plan, let order):
@@ -46,6 +52,7 @@ struct RunData {
         held = .indexed(valid, .single)
       }
     }
+    batch = settings.batch
     self.notes = notes
   }
 
@@ -70,8 +77,9 @@ struct RunData {
   /// The plan with the numbers of samples that Megatron asks for (`get_train_valid_test_num_samples`).
   private static func filled(
     _ plan: PretrainingPlan, _ settings: RunSettings, _ steps: Int
-  ) -> PretrainingPlan {
+  ) throws -> PretrainingPlan {
     var plan = plan
+    try plan.fillEnds(settings.tokenizer)
     let batches = settings.validation.isWanted ? settings.validation.batches : 0
     let times = steps / max(1, settings.validation.every ?? steps) + 1
     plan.samples = [
@@ -144,4 +152,21 @@ struct RunData {
 extension ValidationSettings {
   /// Whether the loss on held-out samples is ever taken.
   var isWanted: Bool { (every != nil || whenSaving) && batches != 0 }
+}
+
+extension PretrainingPlan {
+  /// Finds out which token ends a document and which one fills samples up, where that makes a difference.
+  ///
+  /// - Throws: `RunningError.noEnd`, `DataError`.
+  fileprivate mutating func fillEnds(_ path: String?) throws {
+    let isAsked = ends.isMasked || ends.resetsPositions || ends.resetsAttention
+    guard isAsked || !dropsLastPartialValidation else { return }
+    if let path {
+      let tokenizer = try FolderTokenizer(path: path)
+      ends.token = ends.token ?? tokenizer.end
+      padding = DocumentEnds.padding(
+        tokenizer.padding, others: [tokenizer.begin, tokenizer.end].compactMap(\.self))
+    }
+    if isAsked, ends.token == nil { throw RunningError.noEnd }
+  }
 }

@@ -5,6 +5,8 @@ public enum RunningError: Error, Equatable, Sendable {
   case nothingToLearn(origin: String, samples: Int)
   /// Positions and attention do not begin anew together.
   case splitPositions
+  /// Documents are to be told apart, and nothing says where they end.
+  case noEnd
   /// Nothing says when the run ends.
   case endless
   case noSplit(String)
@@ -32,6 +34,11 @@ extension RunningError: CustomStringConvertible {
       """
       reset_position_ids and reset_attention_mask are different, and here documents are either told apart in both or \
       in neither. Set both to the same.
+      """
+    case .noEnd:
+      """
+      eod_mask_loss, reset_position_ids and reset_attention_mask need to know which token ends a document. Name the \
+      tokenizer that the data were made with (tokenizer.tokenizer_model).
       """
     case .endless:
       "Nothing says when the run ends. Set train.train_iters, or step_scheduler.max_steps or num_epochs."

@@ -93,8 +93,8 @@ public final class TrainingRun {
   private static func freshFolder(_ settings: RunSettings) throws -> HuggingFaceModel? {
     guard case .fresh(let configuration) = settings.model, let folder = settings.saving.folder
     else { return nil }
-    var tokenizer: String?
-    if case .rows(let data) = settings.data { tokenizer = data.tokenizer }
+    var tokenizer = settings.tokenizer
+    if case .rows(let data) = settings.data { tokenizer = tokenizer ?? data.tokenizer }
     return try RunCheckpoints.freshModel(configuration, tokenizer: tokenizer, in: folder)
   }
 

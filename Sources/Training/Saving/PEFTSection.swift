@@ -7,9 +7,6 @@ struct PEFTSection {
   let places: PairPlaces
   let settings: AdapterSettings
 
-  /// The name of a class that Bridge does not have: what these adapters are, no peer computes.
-  static let ownClass = "isthmus.PartAdapters"
-
   var section: YAMLMap {
     var words = MegatronAdapterWords(
       kind: places.kind ?? .lora, rank: places.rank, alpha: places.scale * Double(places.rank))
@@ -28,7 +25,7 @@ struct PEFTSection {
     words.mapping = mapping
     words.sharesExperts = sharesExperts
     var section = words.section
-    if places.kind == nil { section["_target_"] = .string(Self.ownClass) }
+    if places.kind == nil { section["_target_"] = .string(MegatronAdapterSettings.ownClass) }
     return section
   }
 

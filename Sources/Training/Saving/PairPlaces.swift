@@ -28,6 +28,13 @@ struct PairedLayer {
   var slot: Slot { placed.slot }
 }
 
+extension MegatronNames {
+  /// The module that a matrix' adapter is kept under where Megatron has no module for the matrix.
+  fileprivate func ownModule(of placed: PlacedSlot) -> MegatronModule? {
+    pieces(of: placed).first.map { MegatronModule(key: $0.key, lead: $0.lead, expert: nil) }
+  }
+}
+
 /// Where the pairs of a model stand in a Megatron checkpoint.
 ///
 /// Layers without pairs whose keys are those of layers with some are among them: they have a place in the same tensors.
@@ -57,11 +64,14 @@ struct PairPlaces {
       changed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let names = MegatronNames(model.blueprint)
     for placed in model.blueprint.slots {
-      guard let module = names.module(of: placed) else { continue }
-      var layer = PairedLayer(placed: placed, module: module)
       let parameter = placed.isPredictor ? nil : placed.slot.parts.first.flatMap { byName[$0.name] }
+      let known = names.module(of: placed)
+      guard let module = known ?? (parameter == nil ? nil : names.ownModule(of: placed)) else {
+        continue
+      }
+      var layer = PairedLayer(placed: placed, module: module)
       for pair in parameter?.change?.pairs ?? [] {
-        let member = member(of: pair, placed.slot)
+        let member = known == nil ? .own(0) : member(of: pair, placed.slot)
         guard layer.pairs.updateValue(pair, forKey: member) == nil else {
           throw .stackedAdapters(pair.place.parameter)
         }

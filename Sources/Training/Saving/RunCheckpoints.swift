@@ -73,6 +73,7 @@ public final class RunCheckpoints {
     let transfer = try source.transfer(progress, validationLoss: validationLoss)
     let exports =
       settings.huggingFace == .always || settings.huggingFace == .atEnd && isLast
+      || source.places.map { $0.kind == nil } ?? false
     let staged = try StagedFolder(
       destination: iterations.path(progress.step), overwrite: true,
       needed: transfer.totalBytes + (exports ? source.exportBytes : 0))

@@ -161,13 +161,14 @@ struct RunTransfer {
       settings: settings, schedule: trainer.schedule,
       numbers: numbers == .bfloat16 ? .bfloat16 : .float32, steps: settings.length.steps
     ).apply(to: &root)
+    var checkpoint = root["checkpoint"]?.map ?? YAMLMap()
+    // Not every class of Bridge's that builds a model knows where it is from.
+    checkpoint["hf_source_path"] = .string(model.folder)
     if let places, let adapters = settings.adapters {
       root["peft"] = .map(PEFTSection(places: places, settings: adapters).section)
-      if var checkpoint = root["checkpoint"]?.map {
-        checkpoint["pretrained_checkpoint"] = base.map { .string($0) } ?? .null
-        root["checkpoint"] = .map(checkpoint)
-      }
+      checkpoint["pretrained_checkpoint"] = base.map { .string($0) } ?? .null
     }
+    root["checkpoint"] = .map(checkpoint)
     return .map(root)
   }
 

@@ -76,11 +76,10 @@ struct StateReader {
       uniquingKeysWith: { first, _ in first })
     for layer in places.layers {
       for member in places.members[layer.module.key] ?? [] where layer.pairs[member] != nil {
-        let spellings = names.modules(of: layer.placed).compactMap { modules in
-          modules.count == 1
-            ? PairFactors(
-              places, PairedLayer(placed: layer.placed, module: modules[0], pairs: layer.pairs),
-              member) : nil
+        let others = names.modules(of: layer.placed).compactMap { $0.count == 1 ? $0[0] : nil }
+        let spellings = ([layer.module] + others).map { module in
+          PairFactors(
+            places, PairedLayer(placed: layer.placed, module: module, pairs: layer.pairs), member)
         }
         for index in spellings.first?.all.indices ?? 0..<0 {
           let factors = spellings.map { $0.all[index] }

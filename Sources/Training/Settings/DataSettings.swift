@@ -27,6 +27,8 @@ public struct DataSettings: Sendable {
   public var packing = PackingMethod.sequential
   /// Whether samples longer than a pack are left out instead of refused.
   public var dropsLong = false
+  /// Whether they are cut into pieces that fit, as texts are that a model learns to write.
+  public var cutsLong = false
   /// Made-up data in place of files.
   public var mock: Mock?
   /// What was read and has no effect here.

@@ -18,6 +18,8 @@ public struct RunSettings: Sendable {
   /// What is trained in place of the weights; `nil` trains all of them.
   public var adapters: AdapterSettings?
   public var data: DataSource
+  /// The tokenizer of indexed data: it knows which token ends a document, and is kept beside a fresh model.
+  public var tokenizer: String?
   public var validation = ValidationSettings()
   public var batch = BatchSettings()
   public var length = RunLength()
