@@ -55,6 +55,15 @@ public struct BaseModel: Sendable {
     notes = []
   }
 
+  /// A model with its own weights.
+  init(_ model: HuggingFaceModel) {
+    self.model = model
+    checkpoint = nil
+    place = model.folder
+    namedBy = ""
+    notes = []
+  }
+
   // MARK: - Finding
 
   private struct Found {
@@ -146,11 +155,12 @@ public struct BaseModel: Sendable {
     {
       return Record(file: "\(run.weights)/adapter_metadata.json", checkpoint: path)
     }
-    if let config = try? run.runConfig(),
-      let path = config["checkpoint", "pretrained_checkpoint"]?.string
-    {
-      return Record(file: "\(run.folder)/run_config.yaml", checkpoint: path)
+    guard let config = try? run.runConfig() else { return record }
+    let file = "\(run.folder)/run_config.yaml"
+    if let path = config["checkpoint", "pretrained_checkpoint"]?.string {
+      return Record(file: file, checkpoint: path)
     }
-    return record
+    // A run that began with a Hugging Face model's own weights.
+    return Record(file: file, model: config["model", "hf_model_id"]?.string)
   }
 }

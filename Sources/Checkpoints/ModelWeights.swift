@@ -92,6 +92,25 @@ public struct ModelWeights: Sendable {
     source = .megatron(slots)
   }
 
+  /// The weights with some tensors computed out of what is stored; `nil` where they lie in a Megatron checkpoint,
+  /// or a tensor is none of the model's.
+  package func changed(by overlay: TensorOverlay) -> ModelWeights? {
+    guard case .huggingFace(var tensors) = source else { return nil }
+    let parts = Set(blueprint.slots.flatMap(\.slot.parts).map(\.name))
+    guard overlay.changes.keys.allSatisfy(parts.contains) else { return nil }
+    tensors.overlay = overlay
+    return ModelWeights(self, .huggingFace(tensors))
+  }
+
+  private init(_ weights: ModelWeights, _ source: Source) {
+    model = weights.model
+    blueprint = weights.blueprint
+    place = weights.place
+    notes = weights.notes
+    duplicates = weights.duplicates
+    self.source = source
+  }
+
   /// A slot's packed rows, all of them.
   ///
   /// - Parameter wanted: the type that the numbers are wanted in; computed ones are given in it.

@@ -71,8 +71,8 @@ struct CaptureCommand: ParsableCommand, ReportsJSON {
     let inputs = try CaptureInputs(files.inputs)
     let adapted = try model.weights(adapter)
     let weights = adapted.weights
-    if wishes.gradients, let adapter = adapted.adapter {
-      throw InputError.frozen(adapter: adapter.source)
+    if wishes.gradients, let adapter = adapted.source {
+      throw InputError.frozen(adapter: adapter)
     }
     let batch = try inputs.batch(for: weights.blueprint, gradients: wishes.gradients)
     let plan = CapturePlan(weights: weights, inputs: inputs, wishes: wishes)

@@ -70,10 +70,16 @@ struct DataOptions: ParsableArguments {
   ///
   /// - Parameter limit: the samples that are taken at most.
   func settings(_ samples: SampleOptions, limit: Int?) throws -> DataSettings {
-    var settings = DataSettings()
-    if let configuration {
-      settings = try DataSettings(try ConfigurationSection.load(configuration))
-    }
+    try settings(
+      configuration.map { try DataSettings(try ConfigurationSection.load($0)) } ?? DataSettings(),
+      samples, limit: limit)
+  }
+
+  /// The same, with data that a configuration is known to mean.
+  func settings(
+    _ configured: DataSettings, _ samples: SampleOptions, limit: Int?
+  ) throws -> DataSettings {
+    var settings = configured
     if !data.isEmpty {
       settings.files = data
       settings.mock = nil

@@ -26,10 +26,11 @@ extension FuzzArea {
   private static func goOn(in folder: String) throws {
     var description = try RunDescription(runIn: folder)
     let run = try RecordedRun(folder: folder, description)
-    try RunReport([run]).write(to: folder)
+    precondition(!RunReport([run]).html.isEmpty, "the page is empty")
     description.folder = folder
     description.firstStep = 3
     var plan = WatchingPlan(folder: folder)
+    plan.makesReport = false
     plan.tensorBoard = folder + "/tb"
     plan.weightsAndBiases = WeightsAndBiasesOptions(project: "p", folder: folder)
     plan.mlflow = MLflowOptions(experiment: "e", place: folder + "/m")

@@ -1,12 +1,18 @@
 import Adapters
+import Blueprint
 import Checkpoints
+import Engine
 import MegatronFormat
 import Tensors
 
 /// A model's weights, and the adapter that is put on them where there is one.
+///
+/// What no pair of factors does (biases, embeddings, modules trained as a whole) is merged as weights are read.
 public struct AdaptedWeights: Sendable {
   public let weights: ModelWeights
   public let adapter: Adapter?
+  /// What messages call the adapter, merged or not; `nil` where there is none.
+  public let source: String?
   /// What the user should know.
   public let notes: [String]
 
@@ -24,23 +30,46 @@ public struct AdaptedWeights: Sendable {
     guard adapter == nil, Self.isAdapter(text) else {
       let weights = try ModelWeights(text, revision: revision, configuration: configuration)
       let adapter = try adapter.map { try Adapter(reading: $0, for: weights.model) }
-      self.init(weights, adapter)
+      try self.init(weights, adapter)
       return
     }
     let (base, note) = try Self.base(of: text, configuration)
     let weights = try ModelWeights(base)
-    self.init(weights, try Adapter(reading: text, for: weights.model), note.map { [$0] } ?? [])
+    try self.init(weights, Adapter(reading: text, for: weights.model), note.map { [$0] } ?? [])
   }
 
-  private init(_ weights: ModelWeights, _ adapter: Adapter?, _ notes: [String] = []) {
-    self.weights = weights
-    self.adapter = adapter
-    self.notes = notes + weights.notes + (adapter?.notes ?? [])
+  private init(
+    _ weights: ModelWeights, _ adapter: Adapter?, _ notes: [String] = []
+  ) throws {
+    source = adapter?.source
+    let notes = notes + weights.notes + (adapter?.notes ?? [])
+    if let adapter, !Self.isAttachable(adapter, to: weights.blueprint) {
+      self.weights = try adapter.merged(into: weights)
+      self.adapter = nil
+      self.notes =
+        notes + [
+          "The adapter changes more than matrices by low-rank factors; it is merged as the weights are read."
+        ]
+    } else {
+      self.weights = weights
+      self.adapter = adapter
+      self.notes = notes
+    }
+  }
+
+  /// Whether all that an adapter does is done by pairs of the engine's.
+  private static func isAttachable(_ adapter: Adapter, to blueprint: Blueprint) -> Bool {
+    let parts = Set(
+      blueprint.slots.filter(\.slot.takesAdapters).flatMap { $0.slot.parts.map(\.name) })
+    return adapter.changes.allSatisfy { name, changes in
+      parts.contains(name)
+        && changes.allSatisfy { if case .lowRank = $0.kind { true } else { false } }
+    }
   }
 
   /// Where the model lies, with the adapter's place.
   public var place: String {
-    weights.place + (adapter.map { ", with the adapter \($0.source)" } ?? "")
+    weights.place + (source.map { ", with the adapter \($0)" } ?? "")
   }
 
   /// Whether a folder holds an adapter and no weights of its own.

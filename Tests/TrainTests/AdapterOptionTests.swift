@@ -65,6 +65,55 @@ import Testing
     }
   }
 
+  /// What no pair of factors does is merged as weights are read: bit for bit as `merge-lora` writes it.
+  @Test(arguments: [
+    "bias_all", "bias_lora_only", "lora_bias", "embeddings", "modules_to_save", "dora_embedding",
+    "mlx_dora", "mlx_full",
+  ])
+  func whatIsNoPairIsMergedInMemory(_ name: String) throws {
+    struct Case: Decodable { var model: String }
+    let folder = Support.fixtures.appending(path: "adapters/\(name)")
+    let made = try JSONDecoder().decode(
+      Case.self, from: Data(contentsOf: folder.appending(path: "case.json")))
+    let base = Support.fixtures.appending(path: "adapters/models/\(made.model)").path
+    try Support.withTemporaryFolder { place in
+      let merged = place.appending(path: "merged").path
+      let outcome = try Self.merge.run([
+        "--lora-checkpoint", folder.path, "--hf-model-path", base, "--pretrained", base, "--output",
+        merged,
+      ])
+      #expect(outcome.status == 0, "\(outcome.error)")
+      let expected = try logits(["--model", merged], in: place)
+      let ours = try logits(["--model", base, "--adapter", folder.path], in: place)
+      #expect(try logits(["--model", base], in: place) != expected)
+      #expect(ours == expected)
+    }
+  }
+
+  @Test func aRunOnAHuggingFaceModelNamesItsBase() throws {
+    try Support.withTemporaryFolder { folder in
+      let run = folder.appending(path: "run").path
+      let data = Support.fixtures.appending(path: "rows/squad.json").path
+      let trained = try program.run([
+        "finetune", "--model", demo, "--data", data, "--output", run, "--peft", "lora",
+        "--max-steps", "2", "--lr", "1e-2", "-gb", "2", "--no-progress",
+      ])
+      #expect(trained.status == 0, "\(trained.error)")
+      func loss(_ model: String) throws -> Double {
+        let outcome = try program.run([
+          "evaluate", "--model", model, "--data", data, "--no-answers", "--json",
+        ])
+        #expect(outcome.status == 0, "\(outcome.error)")
+        return try #require(try outcome.object["loss"] as? Double)
+      }
+      #expect(try loss(run) < loss(demo))
+      // What the run says next can be done.
+      let merged = folder.appending(path: "merged").path
+      let outcome = try Self.merge.run(["--lora-checkpoint", run, "--output", merged])
+      #expect(outcome.status == 0, "\(outcome.error)")
+    }
+  }
+
   @Test func aBaseThatIsGoneIsReplacedByTheNamedModel() throws {
     try Support.withTemporaryFolder { folder in
       let copy = folder.appending(path: "far/away/lora")

@@ -90,6 +90,32 @@ import Testing
     #expect(try #require(cut["samples"] as? Int) > (try #require(whole["samples"] as? Int)))
   }
 
+  @Test func aConfigurationsDataAreTaken() throws {
+    try Support.withTemporaryFolder { folder in
+      let corpus = Support.fixtures.appending(path: "indexed/corpus_text_document").path
+      let file = folder.appending(path: "run.yaml")
+      let lines = [
+        "dataset:", "  blend: [[\(corpus)], null]", "  split: \"1,0,0\"", "  sequence_length: 64",
+        "  random_seed: 7",
+      ]
+      try Data(lines.joined(separator: "\n").utf8).write(to: file)
+      let blend = try evaluate([file.path, "--model", demo])
+      let plain = try evaluate(["--model", demo, "--data", corpus, "--max-length", "64"])
+      // Training's windows leave the rest out that fills none.
+      let labels = try #require(blend["labels"] as? Int)
+      let all = try #require(plain["labels"] as? Int)
+      #expect(labels > 0 && labels % 64 == 0 && labels <= all)
+      let rows = folder.appending(path: "automodel.yaml")
+      let squad = Support.fixtures.appending(path: "rows/squad.json").path
+      let target = "nemo_automodel.components.datasets.llm.squad.make_squad_dataset"
+      try Data(
+        "dataset:\n  _target_: \(target)\n  dataset_name: \(squad)\n  split: train[:1]\n".utf8
+      ).write(to: rows)
+      let one = try evaluate([rows.path, "--model", demo, "--no-answers"])
+      #expect(one["samples"] as? Int == 1)
+    }
+  }
+
   // MARK: Answers
 
   private static let squad = """

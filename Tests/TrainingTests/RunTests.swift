@@ -93,6 +93,12 @@ import Testing
     #expect(told.steps.map(\.epoch) == [0, 0, 0, 1, 1, 1])
     settings.batch.dropsLast = true
     #expect(try SmallRun.run(settings).told.steps.map(\.allSamples) == [4, 8, 12, 16])
+    // Where there are too few for one update, nothing would be left.
+    settings.batch.global = 16
+    let few = try SmallRun.run(settings)
+    #expect(few.told.steps.map(\.allSamples) == [10, 20])
+    #expect(few.run.notes.contains { $0.hasPrefix("there are 10 samples, fewer than the 16") })
+    settings.batch.global = 4
     settings.length.steps = 3
     #expect(try SmallRun.run(settings).told.steps.count == 3)
     settings.length.epochs = nil

@@ -46,6 +46,7 @@ struct BridgeReader {
     settings.numbers = try readPrecision(shape)
     settings.batch = training.batch
     settings.batch.order = data.order
+    settings.batch.dropsLast = true
     settings.length = training.length
     settings.validation = validation
     settings.recomputes = shape.recomputes

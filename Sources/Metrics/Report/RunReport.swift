@@ -10,14 +10,18 @@ public struct RunReport {
     self.outcome = outcome
   }
 
+  /// The page.
+  public var html: String {
+    ReportPage(runs: runs, outcome: outcome, time: Timestamp.now.seconds).html
+  }
+
   /// Writes `report.html`, `loss.svg` and `loss.png`, each in place of what had its name.
   ///
   /// - Returns: the paths of what was written; without a single loss there is only the page.
   @discardableResult
   public func write(to folder: String) throws(FileError) -> [String] {
     try Folder.create(folder)
-    let page = ReportPage(runs: runs, outcome: outcome, time: Timestamp.now.seconds)
-    var files = [("report.html", Array(page.html.utf8))]
+    var files = [("report.html", Array(html.utf8))]
     if let loss = ReportCharts(runs: runs).loss {
       files.append(("loss.svg", Array(loss.picture().utf8)))
       files.append(("loss.png", loss.png()))

@@ -1,4 +1,5 @@
 import Checkpoints
+import Configuration
 import Data
 import Tensors
 import Tokenizers
@@ -20,23 +21,62 @@ struct EvaluationData {
   init(
     _ options: DataOptions, _ samples: SampleOptions, limit: Int?, _ weights: ModelWeights
   ) throws {
+    let length = samples.length ?? min(Self.window, weights.blueprint.frame.positions ?? .max)
     if let prefix = Self.indexed(options) {
-      let length = samples.length ?? min(Self.window, weights.blueprint.frame.positions ?? .max)
-      dataset = try Dataset(windows: prefix, of: length).first(limit)
-      tokenizer = nil
-      style = nil
-      notes = []
+      self.init(try Dataset(windows: prefix, of: length).first(limit))
+    } else if let file = options.configuration, options.data.isEmpty {
+      switch try Self.configured(file, model: weights.model.folder) {
+      case .rows(let data):
+        try self.init(
+          options.settings(data, samples, limit: limit), options.limits, weights)
+      case .indexed(var plan, _):
+        if let limit { plan.samples = plan.samples.map { $0 ?? limit } }
+        let splits = try plan.build()
+        // Small data may leave nothing for validation.
+        let found = [splits[1], splits[2], splits[0]].compactMap(\.self).first { $0.count > 0 }
+        guard let data = found else { throw DataError.noRows(path: file) }
+        self.init(Dataset(data, origin: file).first(limit))
+      }
     } else {
-      var settings = try options.settings(samples, limit: limit)
-      settings.tokenizer = settings.tokenizer ?? weights.model.folder
-      // A sample is judged by as many tokens as are trained; packs would only put several together.
-      let source = try SampleSource(settings, limits: options.limits)
-      dataset = source.dataset
-      tokenizer = source.tokenizer
-      style = source.kind == nil ? nil : settings.format.style
-      notes = source.notes
+      try self.init(
+        options.settings(samples, limit: limit), options.limits, weights)
     }
     guard dataset.count > 0 else { throw DataError.noRows(path: dataset.origin) }
+  }
+
+  private init(_ windows: Dataset) {
+    dataset = windows
+    tokenizer = nil
+    style = nil
+    notes = []
+  }
+
+  private init(
+    _ wished: DataSettings, _ limits: ReadingLimits, _ weights: ModelWeights
+  ) throws {
+    var settings = wished
+    settings.tokenizer = settings.tokenizer ?? weights.model.folder
+    let source = try SampleSource(settings, limits: limits)
+    dataset = source.dataset
+    tokenizer = source.tokenizer
+    style = source.kind == nil ? nil : settings.format.style
+    notes = source.notes
+  }
+
+  /// What a run of this configuration would be judged by, else what it would learn from; of a file that is no
+  /// whole configuration, the data that it names.
+  private static func configured(_ file: String, model: String) throws -> DataSource {
+    // What a run needs besides, whatever the file says of it.
+    let besides = ["--model", model, "--max-steps", "1", "--lr", "1e-4"]
+    for purpose in [RunPurpose.finetune, .pretrain] {
+      // What keeps it from being a run is no fault of its data.
+      guard
+        let run = try? RunConfiguration(
+          purpose: purpose, file: file, overrides: besides, allowsUnknown: true)
+      else { continue }
+      return run.settings.validation.data ?? run.settings.data
+    }
+    return .rows(try DataSettings(try ConfigurationSection.load(file)))
   }
 
   /// The prefix of Megatron's files, where the data are such.
@@ -61,14 +101,32 @@ extension Dataset {
     self.init(
       count: windows.count, origin: "\(prefix): \(windows.count) windows of \(length) tokens"
     ) { index throws(DataError) in
-      do throws(IndexedError) {
-        var sample = try windows.window(index).sample
-        while sample.count > 1, sample.trained.last == false {
-          sample.tokens.removeLast()
-          sample.trained.removeLast()
-        }
-        return sample
-      } catch { throw .indexed(error) }
+      do throws(IndexedError) { return try windows.window(index).filled } catch {
+        throw .indexed(error)
+      }
     }
+  }
+
+  /// The windows of a blend.
+  fileprivate init(_ data: PretrainingData, origin: String) {
+    self.init(
+      count: data.count, origin: "\(origin): \(data.count) windows of the split \(data.split.name)"
+    ) { index throws(DataError) in
+      do throws(IndexedError) { return try data.window(index).filled } catch {
+        throw .indexed(error)
+      }
+    }
+  }
+}
+
+extension TokenWindow {
+  /// As a sequence without the padding at its end.
+  fileprivate var filled: Sample {
+    var sample = sample
+    while sample.count > 1, sample.trained.last == false {
+      sample.tokens.removeLast()
+      sample.trained.removeLast()
+    }
+    return sample
   }
 }

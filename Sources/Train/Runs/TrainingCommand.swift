@@ -61,6 +61,8 @@ struct TrainingCommand {
       tally: view.tally, description: run.description, outcome: outcome,
       checkpoint: run.lastCheckpoint, plan: records)
     report(run, summary)
+    // Whoever waits for the run (a batch script, a shell) can tell that it is not done.
+    if stop.isCancelled, outcome == .stopped { throw ExitStatus.interruption }
   }
 
   private var description: RunDescription {

@@ -21,13 +21,19 @@ struct RunData {
 
   /// - Throws: `DataError`, `IndexedError`, `PackingError`, `RunningError`.
   init(_ settings: RunSettings) throws {
-    batch = settings.batch
+    var settings = settings
     epochs = settings.length.epochs
     var notes: [String] = []
     switch settings.data {
     case .rows(let data):
       let items = try Self.items(data, &notes)
       training = .items(items)
+      if settings.batch.dropsLast, items.count < settings.batch.global {
+        settings.batch.dropsLast = false
+        notes.append(
+          "there are \(items.count) samples, fewer than the \(settings.batch.global) of an update "
+            + "(train.global_batch_size): every update takes all of them")
+      }
       (steps, scheduledSteps) = try Self.steps(settings, items.count)
       held = try settings.validation.isWanted ? Self.held(settings.validation.data, &notes) : nil
     case .indexed(let plan, let order):
@@ -46,6 +52,7 @@ struct RunData {
         held = .indexed(valid, .single)
       }
     }
+    batch = settings.batch
     self.notes = notes
   }
 
