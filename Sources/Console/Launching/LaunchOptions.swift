@@ -87,7 +87,7 @@ package struct LaunchOptions: ParsableArguments {
   @Option(
     name: .customLong("job-folder"),
     help: ArgumentHelp(
-      "Where the script and the log go. (default: slurm in the current folder)", valueName: "dir"))
+      "Where the script and the log go.", valueName: "dir"))
   package var folder = "slurm"
 
   @Flag(

@@ -29,15 +29,17 @@ package struct SlurmScript: Sendable {
     if !variables.isEmpty { lines.append("") }
     lines += [
       "again=0",
+      "stop=0",
       "run=",
       "# The time is nearly up: the run saves and ends, and goes on when the job is queued again.",
-      "trap 'again=1; [ -z \"$run\" ] || kill -TERM \"$run\"' USR1",
-      "trap '[ -z \"$run\" ] || kill -TERM \"$run\"' TERM",
+      "trap 'again=1; stop=1; [ -z \"$run\" ] || kill -TERM \"$run\"' USR1",
+      "trap 'stop=1; [ -z \"$run\" ] || kill -TERM \"$run\"' TERM",
       "",
     ]
     lines += Self.wrapped(["srun"] + launching, command)
     lines += [
       "run=$!",
+      "[ \"$stop\" = 0 ] || kill -TERM \"$run\"",
       "wait \"$run\"",
       "status=$?",
       "# A signal ends the wait, not the run.",

@@ -19,7 +19,7 @@ struct RecipesCommand: ParsableCommand {
 
   struct List: ParsableCommand, ReportsJSON {
     static let configuration = CommandConfiguration(
-      commandName: "list", abstract: "Lists the recipes.")
+      commandName: "list", abstract: "Lists the recipes.", aliases: ["ls"])
 
     @Flag(name: .customLong("json"), help: "Print the result as one JSON object.")
     var json = false
@@ -114,8 +114,8 @@ struct RecipesCommand: ParsableCommand {
   struct Copy: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "copy",
-      abstract: "Writes a recipe into a file that train finetune or pretrain takes."
-    )
+      abstract: "Writes a recipe into a file that train finetune or pretrain takes.",
+      aliases: ["cp"])
 
     @OptionGroup var variant: Variant
 
