@@ -108,6 +108,20 @@ import Training
     #expect(found.contains(reason), "\(found)")
   }
 
+  @Test("fine-tuning on own data needs no more than a model and data")
+  func plain() throws {
+    let words = ["--model", demo, "--data", "rows.jsonl"]
+    let whole = try RunConfiguration(purpose: .finetune, overrides: words).settings
+    #expect(whole.length.epochs == 1 && whole.length.steps == nil && whole.schedule.rate == 1e-5)
+    let adapted = try RunConfiguration(
+      purpose: .finetune, peft: "lora",
+      overrides: words + ["-ms", "3", "-mb", "2", "--warmup_iters", "1"]
+    ).settings
+    #expect(adapted.length.epochs == nil && adapted.length.steps == 3)
+    #expect(adapted.batch.global == 2 && adapted.schedule.rate == 1e-4)
+    #expect(adapted.schedule.warmUp == .steps(1) && adapted.saving.folder != nil)
+  }
+
   @Test("fine-tuning without weights says how to import them")
   func missing() {
     let found = sentence {

@@ -101,6 +101,7 @@ extension AutomodelReader {
     section.allow("_target_")
     var adapters = AdapterSettings()
     adapters.kind = .parts
+    adapters.initial = try section.string("initial_adapter")
     adapters.rank = try section.positive("dim", default: 8)
     adapters.alpha = try section.number("alpha", default: 32)
     adapters.targets = try section.strings("target_modules") ?? []

@@ -211,6 +211,7 @@ extension BridgeReader {
       throw section.fault("lora_A_init_method", "It must be xavier, kaiming or normal.")
     }
     adapters.start = start
+    adapters.initial = try section.string("initial_adapter")
     if let other = try section.string("lora_B_init_method"), other != "zero" {
       throw section.fault(
         "lora_B_init_method", "B begins with zeros, so that a run begins where its base ends.")

@@ -141,7 +141,8 @@ extension ModelShape {
     guard let size = configuration["vocab_size"]?.integer else { return }
     for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
       let tokens = configuration[key]?.array ?? configuration[key].map { [$0] } ?? []
-      if tokens.contains(where: { ($0.integer ?? 0) >= size }) { configuration[key] = nil }
+      // Said, not left out: some classes' own default is a token of their published vocabulary.
+      if tokens.contains(where: { ($0.integer ?? 0) >= size }) { configuration[key] = .null }
     }
   }
 

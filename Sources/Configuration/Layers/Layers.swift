@@ -43,9 +43,12 @@ struct Layers {
         own.origin,
         problem: "The file has Automodel's keys, which a recipe has not; give one of the two.")
     }
+    let isBare = self.recipe == nil && !hasFile && self.purpose == .finetune && dialect == .bridge
+    if isBare { root = try Self.plain(isWhole: try (AdapterScheme(adapters) ?? .none) == .none) }
     root.merge(own)
     try apply(adapters)
     try applyWords()
+    if isBare { settlePlain() }
     if try AdapterScheme(adapters) == AdapterScheme.none { root["peft"] = nil }
   }
 
@@ -87,6 +90,34 @@ struct Layers {
       return nil
     }
     return name
+  }
+
+  // MARK: Without recipe and file
+
+  /// What fine-tuning on own data is, where nothing else is said: once through them.
+  private static func plain(isWhole: Bool) throws(ConfigurationError) -> ConfigurationNode {
+    let text = """
+      train: {num_epochs: 1, global_batch_size: 8}
+      optimizer: {lr: \(isWhole ? "1.0e-5" : "1.0e-4")}
+      scheduler: {lr_decay_style: cosine, lr_warmup_fraction: 0.05}
+      logger: {log_interval: 1}
+      """
+    return try ConfigurationNode(parsing: Array(text.utf8)) { _, _ in .default }
+  }
+
+  /// Takes away what stands for a key that is said.
+  private mutating func settlePlain() {
+    func isSaid(_ section: String, _ keys: String...) -> Bool {
+      keys.contains { root[section]?[$0]?.origin.isOwn == true }
+    }
+    func drop(_ section: String, _ key: String) {
+      if !isSaid(section, key) { root.remove([section, key][...]) }
+    }
+    if isSaid("train", "train_iters", "train_samples") { drop("train", "num_epochs") }
+    if isSaid("train", "micro_batch_size") { drop("train", "global_batch_size") }
+    if isSaid("scheduler", "lr_warmup_iters", "lr_warmup_samples") {
+      drop("scheduler", "lr_warmup_fraction")
+    }
   }
 
   // MARK: Whose keys

@@ -46,7 +46,8 @@ public struct SampleSource: Sendable {
     notes += files.notes
     let rows = try Rows(
       files.paths, columns: configuration.columns ?? files.columns, limits: limits)
-    let tokenizer = try FolderTokenizer(path: path, pattern: configuration.pattern)
+    let tokenizer = try FolderTokenizer(
+      path: TokenizerPlace.find(path), pattern: configuration.pattern)
     let template = try Self.template(configuration, tokenizer, rows.kind)
     let options = configuration.format
     let chosen = try Self.chosen(of: rows.count, configuration)
@@ -103,7 +104,7 @@ public struct SampleSource: Sendable {
     return SampleSource(
       configuration: configuration,
       tokenizer: try configuration.tokenizer.map { path in
-        try FolderTokenizer(path: path, pattern: configuration.pattern)
+        try FolderTokenizer(path: TokenizerPlace.find(path), pattern: configuration.pattern)
       },
       dataset: Dataset(samples, origin: "\(file): \(packs.count) packs"), rows: samples.count,
       notes: configuration.notes, packs: ranges)

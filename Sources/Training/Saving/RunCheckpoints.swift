@@ -102,7 +102,7 @@ public final class RunCheckpoints {
   ///
   /// - Parameters:
   ///   - configuration: config.json.
-  ///   - tokenizer: the folder whose tokenizer is used; `nil` for none.
+  ///   - tokenizer: the folder whose tokenizer is used, or its only file; `nil` for none.
   /// - Throws: `FileError`, `ConfigError`, `ConversionError`.
   public static func freshModel(
     _ configuration: JSONObject, tokenizer: String?, in folder: String
@@ -113,8 +113,12 @@ public final class RunCheckpoints {
       return try HuggingFaceModel(folder: place)
     }
     var transfer = Transfer()
-    for name in try tokenizer.map({ try TokenizerFiles.names(in: $0) }) ?? [] {
-      transfer.copies.append((path: name, from: "\(tokenizer ?? "")/\(name)"))
+    if let tokenizer {
+      let isFile = Folder.isFile(tokenizer)
+      let source = isFile ? Folder.parent(Folder.absolute(tokenizer)) : tokenizer
+      let names =
+        isFile ? [Folder.name(Folder.absolute(tokenizer))] : try TokenizerFiles.names(in: source)
+      for name in names { transfer.copies.append((path: name, from: "\(source)/\(name)")) }
     }
     transfer.after = [(path: "config.json", bytes: wanted)]
     let staged = try StagedFolder(
