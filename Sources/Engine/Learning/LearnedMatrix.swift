@@ -11,15 +11,23 @@ public class LearnedMatrix {
   /// Whether weight decay pulls at it: at matrices, not at vectors, norms and biases.
   public let decays: Bool
   public private(set) var gradient: Matrix?
-  /// The number type of gradients; float32 where many steps add up.
-  public var gradientNumbers: Numbers
+  /// The number type of a gradient; that of sums where several batches add up.
+  public var gradientNumbers: Numbers {
+    get { gathersMany ? value.numbers.accumulated : plainGradientNumbers }
+    set { plainGradientNumbers = newValue }
+  }
+  private var plainGradientNumbers: Numbers
+  /// Whether the gradient under way is of several batches: sums of many need more digits than each.
+  ///
+  /// Told anew for every step, so that a step is the same whatever came before it.
+  public var gathersMany = false
 
   public init(_ name: String, _ value: Matrix, isTrained: Bool, decays: Bool) {
     self.name = name
     self.value = value
     self.isTrained = isTrained
     self.decays = decays
-    gradientNumbers = value.numbers
+    plainGradientNumbers = value.numbers
   }
 
   /// Where a gradient that covers all elements goes, as of `Node.gradientPlace`.

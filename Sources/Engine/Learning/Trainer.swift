@@ -82,10 +82,7 @@ public final class Trainer {
     let trained = batches.reduce(0) { $0 + $1.trained }
     guard !batches.isEmpty else { throw .emptyBatch }
     guard trained > 0 else { throw .nothingToLearn }
-    if batches.count > 1 {
-      // Sums of many need more digits than each.
-      for learned in model.learned { learned.gradientNumbers = learned.value.numbers.accumulated }
-    }
+    for learned in model.learned { learned.gathersMany = batches.count > 1 }
     var (loss, auxiliary) = (0.0, 0.0)
     for (index, batch) in batches.enumerated() where batch.trained > 0 {
       let (ofBatch, beside) = try backward(batch, index, of: batches, trained, observer: observer)

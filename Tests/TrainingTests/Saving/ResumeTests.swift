@@ -51,4 +51,22 @@ import Testing
       #expect(before + after == whole)
     }
   }
+
+  /// What a step computes does not depend on how many batches the step before it had.
+  @Test func aStepOfOneBatchIsTheSameBehindOneOfSeveral() throws {
+    try Support.withTemporaryFolder { folder in
+      var run = RunCase(folder)
+      run.numbers = .bfloat16
+      let whole = try run.begin()
+      let model = whole.trainer.model
+      _ = try whole.trainer.step([run.batch(0, model), run.batch(1, model)])
+      try run.checkpoints(whole).save(run.progress(1))
+      let saved = try #require(try SavedRun.find(run.settings.saving))
+      let other = try run.begin(from: saved)
+      _ = try saved.restore(into: other.trainer, run.settings.saving)
+      let norm = try whole.trainer.step([run.batch(2, model)]).gradientNorm
+      #expect(try other.trainer.step([run.batch(2, model)]).gradientNorm == norm)
+      #expect(try run.train(other, 3..<4) == run.train(whole, 3..<4))
+    }
+  }
 }
