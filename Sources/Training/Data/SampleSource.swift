@@ -41,6 +41,13 @@ public struct SampleSource: Sendable {
       throw DataError.wish(
         "No tokenizer is named. Give its folder (tokenizer.tokenizer_model, or --tokenizer).")
     }
+    if let name = configuration.files.first, !Folder.exists(name),
+      name.split(separator: "/").last == "squad"
+    {
+      throw DataError.wish(
+        "SQuAD is not here, and data are not downloaded. Give its file, train-v1.1.json of "
+          + "https://rajpurkar.github.io/SQuAD-explorer, or rows of your own: --data FILE.")
+    }
     let files = try DataFiles(
       configuration.files, split: configuration.split.name, dataset: configuration.dataset)
     notes += files.notes
