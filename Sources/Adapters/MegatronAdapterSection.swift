@@ -149,7 +149,7 @@ package struct MegatronAdapterWords {
     var section: YAMLMap = [
       "_target_": .string("megatron.bridge.peft.\(module).\(kind.rawValue)"),
       "alpha": Self.number(alpha), "canonical_mapping": mapping, "dim": .integer(rank),
-      "dropout": Self.number(dropout),
+      "dropout": .number(dropout),
       "dropout_position": .string(dropsInputs ? "pre" : "post"),
       "exclude_modules": .list(excluded.map { .string($0) }),
       "lora_A_init_method": .string(start), "lora_B_init_method": .string("zero"),

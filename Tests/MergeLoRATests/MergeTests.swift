@@ -112,10 +112,12 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
   }
 }
 
-@Test func checkpointAloneIsNoBase() throws {
+@Test func checkpointWhoseModelIsNotThereIsNoBase() throws {
   try Support.withTemporaryFolder { folder in
+    let moved = folder.path + "/megatron"
+    try FileManager.default.copyItem(atPath: checkpoint, toPath: moved)
     let outcome = try program.run([
-      "--lora-checkpoint", adapter, "--pretrained", checkpoint,
+      "--lora-checkpoint", adapter, "--pretrained", moved,
       "--output", folder.path + "/new",
     ])
     #expect(outcome.status == 1)

@@ -44,7 +44,9 @@ struct Layers {
         problem: "The file has Automodel's keys, which a recipe has not; give one of the two.")
     }
     let isBare = self.recipe == nil && !hasFile && self.purpose == .finetune && dialect == .bridge
-    if isBare { root = try Self.plain(isWhole: try AdapterScheme(adapters).map { $0 == .none } ?? true) }
+    if isBare {
+      root = try Self.plain(isWhole: try AdapterScheme(adapters).map { $0 == .none } ?? true)
+    }
     root.merge(own)
     try apply(adapters)
     try applyWords()

@@ -9,6 +9,8 @@ public struct ChatTemplate: Sendable {
   private let template: Template
   /// What renders conversations with tools, where a model ships another template for them.
   private let toolTemplate: Template?
+  /// What `strftime_now` takes for the present; `nil` for the machine's own time.
+  private let now: LocalTime?
 
   /// A template as a model ships it.
   ///
@@ -16,12 +18,14 @@ public struct ChatTemplate: Sendable {
   ///   - name: what errors call it.
   ///   - variables: what it finds besides the messages: the tokenizer's special tokens.
   ///   - tools: another template, for conversations with tools.
+  ///   - now: what templates that write the date take for the present; `nil` for the machine's own time.
   /// - Throws: `DataError.template`.
   public init(
     _ source: String, name: String = "chat template", variables: JSONObject = JSONObject(),
-    tools: String? = nil
+    tools: String? = nil, now: LocalTime? = nil
   ) throws(DataError) {
     self.source = source
+    self.now = now
     self.variables = variables
     do throws(TemplateError) {
       template = try Template(source, name: name)
@@ -44,7 +48,9 @@ public struct ChatTemplate: Sendable {
     for (key, value) in variables.members { all[key] = value }
     for (key, value) in more.members { all[key] = value }
     let chosen = tools == nil ? template : toolTemplate ?? template
-    do throws(TemplateError) { return try chosen.render(all) } catch { throw .template(error) }
+    do throws(TemplateError) { return try chosen.render(all, now: now) } catch {
+      throw .template(error)
+    }
   }
 
   /// Whether the template says itself what an assistant wrote.

@@ -37,6 +37,8 @@ struct LowRankWayBack {
   ///   - rows: the tokens, of those the trace has; `nil` is all.
   ///   - expert: which matrix of a bank.
   func throughMagnitudes(_ dy: Matrix, rows: Range<Int>? = nil, expert: Int = 0) -> Matrix {
+    // On the way there an expert without rows makes no factors.
+    guard dy.rows > 0 else { return dy }
     let trace = rows.map { self.trace.rows($0) } ?? self.trace
     guard let plain = trace.plain, let factors = trace.factors?.rows(expert..<expert + 1),
       let inverse = trace.inverse?.rows(expert..<expert + 1)

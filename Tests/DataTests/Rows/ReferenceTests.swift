@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Jinja
 import Support
 import Testing
 
@@ -128,7 +129,10 @@ import Testing
       options.automodel.masksReasoning = item["reasoning"]?.bool == true
       let maker = try SampleMaker(
         tokenizer: tokenizer,
-        template: ChatTemplate(source, variables: tokenizer.templateVariables), options: options)
+        // The day on which Automodel's masks were recorded.
+        template: ChatTemplate(
+          source, variables: tokenizer.templateVariables, now: LocalTime(iso: "2026-11-21")),
+        options: options)
       let made = Result {
         try maker.sample(
           .conversation(Conversation(messages: messages.compactMap(\.object))),
