@@ -64,10 +64,6 @@ package struct RunConfiguration {
       shape = nil
       notes = reader.notes
     }
-    // As people write it: checkpoints/
-    while let folder = settings.saving.folder, folder.hasSuffix("/"), folder.count > 1 {
-      settings.saving.folder = String(folder.dropLast())
-    }
     if settings.name.isEmpty { settings.name = Self.name(layers, settings) }
     entries = top.reading.entries
     ineffective = top.reading.ineffective + layers.words.inert

@@ -73,7 +73,7 @@ struct TrainingCommand {
     let here = watching.weightsAndBiases != nil || watching.mlflow != nil ? "." : ""
     var description = RunDescription(
       name: settings.name,
-      folder: settings.saving.folder ?? watching.folder ?? records ?? here)
+      folder: saved ?? watching.folder ?? records ?? here)
     for entry in configuration.effective() {
       description.configuration.append((entry.key, entry.value))
       if entry.origin != .default { description.origins[entry.key] = "\(entry.origin)" }
@@ -85,13 +85,20 @@ struct TrainingCommand {
     return description
   }
 
+  /// The run folder as people read it: Automodel's own word for it is `checkpoints/`.
+  private var saved: String? {
+    configuration.settings.saving.folder.map { folder in
+      folder.hasSuffix("/") && folder.utf8.count > 1 ? String(folder.dropLast()) : folder
+    }
+  }
+
   // MARK: The end
 
   private func report(_ run: TrainingRun, _ summary: RunSummary) {
     if showing.json {
       var object = summary.object
       object["name"] = .string(configuration.settings.name)
-      object["folder"] = configuration.settings.saving.folder.map(JSON.string) ?? .null
+      object["folder"] = saved.map(JSON.string) ?? .null
       object["parameters"] = .integer(run.description.parameters)
       object["trained"] = .integer(run.description.trained)
       return Report.print(object)
@@ -103,7 +110,7 @@ struct TrainingCommand {
   /// The commands that make sense behind it: the same again where it was stopped.
   private func next(_ run: TrainingRun, _ outcome: RunOutcome) -> [[String]] {
     if outcome == .stopped { return [["train"] + CommandLine.arguments.dropFirst()] }
-    guard let folder = configuration.settings.saving.folder else { return [] }
+    guard let folder = saved else { return [] }
     if configuration.settings.adapters != nil {
       return [["merge-lora", "--lora-checkpoint", folder, "--output", folder + "-merged"]]
     }

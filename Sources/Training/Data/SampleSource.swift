@@ -41,9 +41,7 @@ public struct SampleSource: Sendable {
       throw DataError.wish(
         "No tokenizer is named. Give its folder (tokenizer.tokenizer_model, or --tokenizer).")
     }
-    if let name = configuration.files.first, !Folder.exists(name),
-      name.split(separator: "/").last == "squad"
-    {
+    if configuration.files == ["squad"], !Folder.exists("squad") {
       throw DataError.wish(
         "SQuAD is not here, and data are not downloaded. Give its file, train-v1.1.json of "
           + "https://rajpurkar.github.io/SQuAD-explorer, or rows of your own: --data FILE.")
