@@ -65,6 +65,23 @@ import Testing
     return { left.subtract(1, ordering: .relaxed).newValue <= 0 }
   }
 
+  @Test("a checkpoint without our notes is gone on with where the samples it counted end")
+  func foreign() throws {
+    try Support.withTemporaryFolder { folder in
+      var settings = try Kind.fresh.settings(folder)
+      let whole = try SmallRun.run(settings).told.losses
+      settings.saving.folder = folder.appending(path: "run").path
+      // Behind an epoch of four updates, the last of them of two samples, and one update more.
+      let first = try SmallRun.run(settings, isStopping: stopping(5))
+      #expect(first.told.losses.count == 5)
+      let notes = try #require(first.run.lastCheckpoint) + "/" + RunState.name
+      try FileManager.default.removeItem(atPath: notes)
+      let second = try SmallRun.run(settings)
+      #expect(second.run.progress.samples == 26)
+      #expect(first.told.losses + second.told.losses == whole)
+    }
+  }
+
   @Test(
     "runs that stop twice have the losses of one that does not, bit for bit",
     arguments: Kind.allCases)

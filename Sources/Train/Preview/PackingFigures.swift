@@ -20,39 +20,7 @@ struct PackingFigures {
     let fitting = counts.filter { $0 > 0 && $0 - 1 <= size }
     tooLong = counts.count { $0 - 1 > size }
     tokens = fitting.reduce(0) { $0 + $1 - 1 }
-    guard !fitting.isEmpty else {
-      packs = 0
-      return
-    }
-    var random = NumPyRandom(seed: 0)
-    switch method {
-    case .sequential: packs = Self.sequential(fitting, size)
-    case .firstFitDecreasing:
-      packs = try Packing(
-        counts: fitting, size: size, method: .firstFitDecreasing, random: &random
-      ).packs.count
-    case .firstFitShuffle:
-      packs = try Packing(
-        counts: fitting, size: size, method: .firstFitShuffle, random: &random
-      ).packs.count
-    case .bestFit:
-      packs = try Packing(counts: fitting, size: size, method: .bestFit, random: &random)
-        .packs.count
-    }
-  }
-
-  /// The packs of `SequentialPacking`, for which their number needs no tokens.
-  private static func sequential(_ counts: [Int], _ size: Int) -> Int {
-    var packs = 1
-    var filled = 0
-    for count in counts {
-      if filled + count - 1 > size {
-        packs += 1
-        filled = 0
-      }
-      filled += count - 1
-    }
-    return packs
+    packs = fitting.isEmpty ? 0 : try method.packs(fitting, size: size).count
   }
 
   private var efficiency: Double {

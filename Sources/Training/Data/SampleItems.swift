@@ -80,33 +80,8 @@ public struct SampleItems: Sendable {
     }
     guard !fitting.isEmpty else { throw PackingError.nothing }
     let notes = long == 0 ? [] : ["\(long) samples are longer than \(size) tokens, and left out"]
-    let method: Packing.Method
-    switch configuration.packing {
-    case .sequential: return (sequential(fitting, counts, size), notes)
-    case .firstFitDecreasing: method = .firstFitDecreasing
-    case .firstFitShuffle: method = .firstFitShuffle
-    case .bestFit: method = .bestFit
-    }
-    var random = NumPyRandom(seed: 0)
-    let packing = try Packing(
-      counts: fitting.map { counts[$0] }, size: size, method: method, random: &random)
-    return (packing.packs.map { $0.map { fitting[$0] } }, notes)
-  }
-
-  /// A pack is closed when the next sample does not fit, as `SequentialPacking` has it.
-  private static func sequential(_ samples: [Int], _ counts: [Int], _ size: Int) -> [[Int]] {
-    var packs: [[Int]] = [[]]
-    var filled = 0
-    for sample in samples {
-      let room = counts[sample] - 1
-      if filled + room > size {
-        packs.append([])
-        filled = 0
-      }
-      packs[packs.count - 1].append(sample)
-      filled += room
-    }
-    return packs
+    let packs = try configuration.packing.packs(fitting.map { counts[$0] }, size: size)
+    return (packs.map { $0.map { fitting[$0] } }, notes)
   }
 
   /// The tokens of each sample; several are made at once.

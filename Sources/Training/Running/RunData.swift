@@ -119,6 +119,14 @@ struct RunData {
     }
   }
 
+  /// Where a run stands of which no more is known than how many samples it has had.
+  func position(after samples: Int) -> DataPosition {
+    guard case .items(let items) = training else { return DataPosition(index: samples) }
+    let left = batch.dropsLast ? items.count % batch.global : 0
+    let perEpoch = max(1, items.count - left)
+    return DataPosition(epoch: samples / perEpoch, index: samples % perEpoch)
+  }
+
   /// Whether there is something to judge by.
   var hasValidation: Bool { held != nil }
 

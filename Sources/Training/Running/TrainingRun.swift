@@ -66,6 +66,7 @@ public final class TrainingRun {
     if let saved {
       let restored = try saved.restore(into: trainer, settings.saving, identity: identity)
       progress = restored.progress
+      if saved.isForeign { progress.position = data.position(after: progress.samples) }
       notes += restored.notes
     }
     progress.identity = identity

@@ -1,5 +1,4 @@
 import Checkpoints
-import Data
 import Engine
 import JSON
 import Kernels
@@ -20,6 +19,8 @@ public struct SavedRun: Sendable {
   public let holdsAdapters: Bool
   /// What this program keeps beside Megatron's files; `nil` for what another one wrote.
   let state: RunState?
+  /// Whether another program wrote it, which does not say where in the data it stands.
+  var isForeign: Bool { state == nil }
   let run: RunFolder
   let checkpoint: DistributedCheckpoint
 
@@ -112,8 +113,8 @@ public struct SavedRun: Sendable {
 
   /// Sets the numbers that are trained, the optimiser's state and the count of updates to what was saved.
   ///
-  /// What the optimiser keeps is taken bit for bit. Of a checkpoint of another program the position in rows is not
-  /// known: it is told as if all samples were of one epoch, and the caller folds it.
+  /// What the optimiser keeps is taken bit for bit. Of a foreign checkpoint the number of samples is known and the
+  /// position is not: whoever knows the data has to find it (`RunData.position`).
   ///
   /// - Parameters:
   ///   - trainer: of the same model, with adapters of the same shapes where the checkpoint has any.
@@ -152,7 +153,6 @@ public struct SavedRun: Sendable {
       progress.validationSamples = found.consumedValidSamples
       progress.operations = Double(found.floatingPointOperations)
     }
-    progress.position = DataPosition(epoch: 0, index: progress.samples)
     return progress
   }
 
