@@ -38,9 +38,14 @@ let package = Package(
       // is no matter, and functions of vectors are inlined, so that their calls have no convention.
       cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wno-pass-failed", "-Wno-psabi"])],
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
+    // Bytes between the network and files: the one place that sees libcurl, and OpenSSL's checksums.
+    .target(
+      name: "CHTTP", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
     .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
+    .target(name: "HTTP", dependencies: ["CHTTP", "Tensors"], swiftSettings: fast),
+    .target(name: "Hub", dependencies: ["CLinux", "HTTP", "JSON", "Tensors"], swiftSettings: fast),
     .target(
       name: "Kernels", dependencies: ["CKernels", "Tensors"], swiftSettings: fast),
     .target(name: "SafeTensors", dependencies: ["JSON", "Tensors"], swiftSettings: fast),
@@ -65,7 +70,7 @@ let package = Package(
       name: "Engine", dependencies: ["Blueprint", "Kernels", "Tensors"], swiftSettings: fast),
     .target(
       name: "Checkpoints",
-      dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures"],
+      dependencies: ["SafeTensors", "MegatronFormat", "Blueprint", "Architectures", "Hub"],
       swiftSettings: fast),
     .target(
       name: "Adapters",
@@ -81,7 +86,7 @@ let package = Package(
     .target(
       name: "Console",
       dependencies: [
-        "Checkpoints", "JSON", "Tensors",
+        "Checkpoints", "Hub", "JSON", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -105,14 +110,14 @@ let package = Package(
     .executableTarget(
       name: "Convert",
       dependencies: [
-        "Console", "Checkpoints", "HDF5", "Tensors",
+        "Console", "Checkpoints", "HDF5", "Hub", "JSON", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
     .executableTarget(
       name: "MergeLoRA",
       dependencies: [
-        "Console", "Adapters", "Checkpoints",
+        "Console", "Adapters", "Checkpoints", "Hub",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fast),
@@ -128,6 +133,12 @@ let package = Package(
       swiftSettings: fast),
 
     .target(name: "Support", dependencies: ["Tensors"], path: "Tests/Support"),
+    .target(name: "HubStandIn", dependencies: ["CHTTP"], path: "Tests/HubStandIn"),
+    .executableTarget(
+      name: "HubStandInServer", dependencies: ["HubStandIn"], path: "Tests/HubStandInServer"),
+    .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HubStandIn", "Support", "Tensors"]),
+    .testTarget(
+      name: "HubTests", dependencies: ["Hub", "HTTP", "HubStandIn", "JSON", "Support", "Tensors"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),
@@ -145,7 +156,8 @@ let package = Package(
     .testTarget(
       name: "ArchitecturesTests",
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Support"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Hub", "HubStandIn", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
     .testTarget(
       name: "EngineTests",
@@ -167,9 +179,12 @@ let package = Package(
         "Configuration", "Architectures", "Blueprint", "Data", "Engine", "JSON", "Support",
         "Training",
       ]),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Support"]),
-    .testTarget(name: "ConvertTests", dependencies: ["Convert", "HDF5", "Support"]),
-    .testTarget(name: "MergeLoRATests", dependencies: ["MergeLoRA", "Support"]),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Hub", "Support"]),
+    .testTarget(
+      name: "ConvertTests",
+      dependencies: ["Convert", "HDF5", "Hub", "HubStandIn", "JSON", "Support"]),
+    .testTarget(
+      name: "MergeLoRATests", dependencies: ["MergeLoRA", "HubStandIn", "Support"]),
     .testTarget(
       name: "WeightsTests",
       dependencies: [

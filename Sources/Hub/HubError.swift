@@ -1,0 +1,45 @@
+import HTTP
+import Tensors
+
+/// Why something could not be had from the hub, or brought there.
+public enum HubError: Error, Sendable {
+  // MARK: References
+
+  /// The text is no reference.
+  case badReference(String, reason: String)
+
+  // MARK: Answers of the hub
+
+  /// The repository asks for an agreement that this user has not given, or nobody is logged in.
+  case gated(HubRepository, endpoint: String, token: String?)
+  /// The hub does not know the token.
+  case badToken(source: String, endpoint: String)
+  /// There is no such repository, or it is private and the token, if any, does not open it.
+  case noRepository(HubRepository, endpoint: String, token: String?)
+  case noRevision(HubRepository, revision: String)
+  case noFile(HubRepository, revision: String, path: String)
+  /// The token may not do that.
+  case notAllowed(what: String, HubRepository, token: String?, message: String?)
+  /// Any other status, with what the hub says to it.
+  case refused(url: String, status: Int, message: String?)
+  /// An answer that is not as it should be.
+  case badAnswer(url: String, reason: String)
+  /// No answer.
+  case http(HTTPError)
+
+  // MARK: Files
+
+  /// Connections are forbidden, and these are not in the cache.
+  case offline(variable: String, needed: [String], place: String)
+  /// What arrived is not what the hub promised, twice.
+  case corrupt(path: String, url: String, expected: String, found: String)
+  case tooShort(path: String, url: String, expected: Int, found: Int)
+  case file(FileError)
+  case interrupted
+
+  // MARK: Publishing
+
+  /// The destination holds something that would be overwritten.
+  case notEmpty(HubRepository, files: [String])
+  case noToken(what: String, looked: [String])
+}
