@@ -1,93 +1,106 @@
-/// A pattern for paths as huggingface_hub's `--include` and `--exclude` take them.
+/// A pattern for file names, as Python's `fnmatch.fnmatchcase` and huggingface_hub read it.
 ///
-/// `*` stands for any characters, slashes too, `?` for one, `[ab-z]` for one of a set, `[!…]` for one outside it.
-/// A pattern that ends with a slash means all below that folder. Source: Python's `fnmatch.fnmatchcase` and
-/// huggingface_hub 2.4.0, `utils/_paths.py`.
-package struct FilePattern: Sendable {
-  private enum Part: Sendable {
-    case character(Unicode.Scalar)
+/// `*` stands for anything, slashes too, `?` for one character, `[…]` for one of some; a pattern that ends in `/`
+/// means all that lies in the folder. Source: CPython, `fnmatch.translate`; huggingface_hub 2.4.0,
+/// `utils/_paths.py`.
+struct FilePattern: Sendable {
+  private let items: [Item]
+
+  private enum Item: Sendable {
+    case anything
     case any
-    case run
-    case set([ClosedRange<Unicode.Scalar>], isNegated: Bool)
+    case one(Unicode.Scalar)
+    case set([ClosedRange<UInt32>], isNegated: Bool)
   }
 
-  private let parts: [Part]
-  /// Whether the pattern is the one path that it matches.
-  package let isPath: Bool
-
-  package init(_ text: String) {
-    var text = Array(text.unicodeScalars.map { $0 == "\\" ? "/" : $0 })
-    if text.last == "/" { text.append("*") }
-    var parts: [Part] = []
-    var place = 0
-    while place < text.count {
-      switch text[place] {
-      case "*": parts.append(.run)
-      case "?": parts.append(.any)
+  init(_ text: String) {
+    var scalars = text.unicodeScalars.map { $0 == "\\" ? "/" : $0 }
+    if scalars.last == "/" { scalars.append("*") }
+    var items: [Item] = []
+    var index = 0
+    while index < scalars.count {
+      let scalar = scalars[index]
+      index += 1
+      switch scalar {
+      case "*":
+        if case .anything = items.last { continue }
+        items.append(.anything)
+      case "?": items.append(.any)
       case "[":
-        guard let (set, end) = Self.set(text, after: place) else { fallthrough }
-        parts.append(set)
-        place = end
-      default: parts.append(.character(text[place]))
-      }
-      place += 1
-    }
-    self.parts = parts
-    isPath = parts.allSatisfy { if case .character = $0 { true } else { false } }
-  }
-
-  /// The set that an opening bracket begins, and where its closing bracket stands; `nil` if there is none.
-  private static func set(
-    _ text: [Unicode.Scalar], after opening: Int
-  ) -> (Part, end: Int)? {
-    var start = opening + 1
-    let isNegated = start < text.count && text[start] == "!"
-    if isNegated { start += 1 }
-    // A bracket that would close an empty set is a member of it.
-    guard start < text.count, let end = text[(start + 1)...].firstIndex(of: "]") else { return nil }
-    var ranges: [ClosedRange<Unicode.Scalar>] = []
-    var place = start
-    while place < end {
-      if place + 2 < end, text[place + 1] == "-" {
-        if text[place] <= text[place + 2] { ranges.append(text[place]...text[place + 2]) }
-        place += 3
-      } else {
-        ranges.append(text[place]...text[place])
-        place += 1
+        if let end = Self.end(of: scalars, from: index) {
+          items.append(Self.set(scalars[index..<end]))
+          index = end + 1
+        } else {
+          items.append(.one("["))
+        }
+      default: items.append(.one(scalar))
       }
     }
-    return (.set(ranges, isNegated: isNegated), end)
+    self.items = items
   }
 
-  package func matches(_ path: String) -> Bool {
-    let path = Array(path.unicodeScalars)
-    var (part, place) = (0, 0)
-    // Where to go on when what follows the latest run does not match.
-    var retry: (part: Int, place: Int)?
-    while place < path.count {
-      if part < parts.count, case .run = parts[part] {
-        retry = (part, place)
-        part += 1
-      } else if part < parts.count, Self.matches(parts[part], path[place]) {
-        part += 1
-        place += 1
-      } else if let last = retry {
-        retry = (last.part, last.place + 1)
-        part = last.part + 1
-        place = last.place + 1
+  /// Whether a path is one of those that are meant.
+  func matches(_ path: String) -> Bool {
+    let scalars = path.unicodeScalars.map { $0 == "\\" ? "/" : $0 }
+    var item = 0
+    var at = 0
+    // Where the last `*` stands, and how much it has taken; an earlier one need never take more.
+    var star: (item: Int, at: Int)?
+    while true {
+      if item < items.count, case .anything = items[item] {
+        star = (item, at)
+        item += 1
+      } else if item < items.count, at < scalars.count, Self.matches(items[item], scalars[at]) {
+        item += 1
+        at += 1
+      } else if item == items.count, at == scalars.count {
+        return true
+      } else if let last = star, last.at < scalars.count {
+        star = (last.item, last.at + 1)
+        item = last.item + 1
+        at = last.at + 1
       } else {
         return false
       }
     }
-    return parts[part...].allSatisfy { if case .run = $0 { true } else { false } }
   }
 
-  private static func matches(_ part: Part, _ character: Unicode.Scalar) -> Bool {
-    switch part {
-    case .character(let wanted): wanted == character
-    case .any, .run: true
+  private static func matches(_ item: Item, _ scalar: Unicode.Scalar) -> Bool {
+    switch item {
+    case .anything, .any: true
+    case .one(let wanted): wanted == scalar
     case .set(let ranges, let isNegated):
-      ranges.contains { $0.contains(character) } != isNegated
+      ranges.contains { $0.contains(scalar.value) } != isNegated
     }
+  }
+
+  /// Where a set that was opened ends; a bracket that closes at once is one of it.
+  private static func end(of scalars: [Unicode.Scalar], from start: Int) -> Int? {
+    var index = start
+    if index < scalars.count, scalars[index] == "!" { index += 1 }
+    if index < scalars.count, scalars[index] == "]" { index += 1 }
+    return scalars[min(index, scalars.count)...].firstIndex(of: "]")
+  }
+
+  /// What stands between brackets.
+  private static func set(_ text: ArraySlice<Unicode.Scalar>) -> Item {
+    let isNegated = text.first == "!"
+    let body = Array(isNegated ? text.dropFirst() : text)
+    var ranges: [ClosedRange<UInt32>] = []
+    var index = 0
+    while index < body.count {
+      let low = body[index].value
+      // A hyphen is a range's where something stands on both sides of it.
+      if index + 2 < body.count, body[index + 1] == "-" {
+        let high = body[index + 2].value
+        // A range that runs backwards holds nothing.
+        if low <= high { ranges.append(low...high) }
+        index += 3
+      } else {
+        ranges.append(low...low)
+        index += 1
+      }
+    }
+    return .set(ranges, isNegated: isNegated)
   }
 }

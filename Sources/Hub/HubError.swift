@@ -8,6 +8,11 @@ public enum HubError: Error, Sendable {
   /// The text is no reference.
   case badReference(String, reason: String)
 
+  /// A variable of the environment, or the file with the token, holds something else than it should.
+  case badSetting(name: String, reason: String)
+  /// A name that would lead out of the folder it belongs into.
+  case unsafePath(String, repository: HubRepository)
+
   // MARK: Answers of the hub
 
   /// The repository asks for an agreement that this user has not given, or nobody is logged in.
@@ -31,8 +36,9 @@ public enum HubError: Error, Sendable {
 
   // MARK: Files
 
-  /// Connections are forbidden, and these are not in the cache.
-  case offline(variable: String, needed: [String], place: String)
+  /// Connections are forbidden, and these are not in the cache: files, or words for them where it does not even
+  /// have their names.
+  case offline(variable: String, HubReference, needed: [String], place: String)
   /// What arrived is not what the hub promised, twice.
   case corrupt(path: String, url: String, expected: String, found: String)
   case tooShort(path: String, url: String, expected: Int, found: Int)
