@@ -51,4 +51,6 @@ public enum HubError: Error, Sendable {
   /// The destination holds something that would be overwritten.
   case notEmpty(HubRepository, files: [String])
   case noToken(what: String, looked: [String])
+  /// Whatever else stands in the way of bringing a folder to the hub.
+  case publishing(HubPublishingError)
 }
