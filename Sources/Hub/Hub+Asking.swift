@@ -36,7 +36,7 @@ extension Hub {
     headers: HTTPHeaders = HTTPHeaders(), body: HTTPRequest.Body = .none,
     progress: HubProgress? = nil, isPatient: Bool = true
   ) throws(HubError) -> HTTPResponse {
-    try requireConnections(for: [subject.path ?? subject.repository.title])
+    try requireConnections(subject)
     let request = HTTPRequest(
       method, url, headers: headers, body: body, token: settings.token?.value,
       redirects: method == .get || method == .head ? .all : .sameOrigin, patience: patience)
@@ -93,13 +93,13 @@ extension Hub {
   }
 
   /// Refuses to connect where connections are forbidden, or the settings are none.
-  ///
-  /// - Parameter needed: what would have been fetched.
-  package func requireConnections(for needed: [String]) throws(HubError) {
+  package func requireConnections(_ subject: HubSubject) throws(HubError) {
     if let fault = settings.fault { throw fault }
-    if let offline = settings.offline {
-      throw .offline(variable: offline.variable, needed: needed, place: settings.cache)
-    }
+    guard let offline = settings.offline else { return }
+    throw .offline(
+      variable: offline.variable,
+      HubReference(subject.repository, revision: subject.revision, path: subject.path ?? ""),
+      needed: [subject.path ?? "all files"], place: settings.cache)
   }
 
   // MARK: Refusals

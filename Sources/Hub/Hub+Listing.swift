@@ -177,7 +177,7 @@ extension Hub {
     let url = settings.address(path, of: listing.repository, revision: listing.commit)
     var subject = subject
     subject.path = path
-    try requireConnections(for: [path])
+    try requireConnections(subject)
     let request = HTTPRequest(
       .head, url, headers: ["Accept-Encoding": "identity"], token: settings.token?.value,
       redirects: .sameOrigin, patience: patience)

@@ -43,7 +43,6 @@ extension Hub {
     _ reference: HubReference, _ need: HubNeed, into destination: HubDestination = .cache,
     isForced: Bool = false, progress: HubProgress = HubProgress(), isPatient: Bool = true
   ) throws(HubError) -> HubPlan {
-    try requireConnections(for: [reference.description])
     let (repository, revision) = (reference.repository, reference.revision ?? "main")
     let listing = try listing(
       repository, revision: revision, in: destination, progress: progress, isPatient: isPatient)
@@ -68,8 +67,8 @@ extension Hub {
           + (listing.leftOut.count > 3 ? " and \(listing.leftOut.count - 3) more." : "."))
     }
     return HubPlan(
-      listing: listing, files: files, missing: missing, begun: begun, destination: destination,
-      isForced: isForced, notes: notes)
+      listing: listing, folder: place.folder, path: reference.path, files: files, missing: missing,
+      begun: begun, destination: destination, isForced: isForced, notes: notes)
   }
 
   /// Fetches what a plan says is missing, and notes the revision's commit when all is there.
@@ -90,9 +89,14 @@ extension Hub {
     }
     try inParallel(fetches, progress: progress) { fetch throws(HubError) in try fetch.run() }
     try note(plan.listing)
-    return HubSnapshot(
-      folder: place.folder, commit: plan.listing.commit, listing: plan.listing, files: plan.files,
-      fetched: plan.missing, notes: plan.notes)
+    // A reference leads to a folder of the repository, or to all of it.
+    let inner = "\(place.folder)/\(plan.path)"
+    var snapshot = HubSnapshot(
+      folder: !plan.path.isEmpty && Folder.isFolder(inner) ? inner : place.folder,
+      commit: plan.listing.commit, listing: plan.listing, notes: plan.notes)
+    snapshot.files = plan.files
+    snapshot.fetched = plan.missing
+    return snapshot
   }
 
   /// Notes in the cache which commit the listing's revision is, once its files are there.
@@ -118,10 +122,16 @@ extension Hub {
   private func chosen(
     _ need: HubNeed, _ path: String, from listing: HubListing
   ) throws(HubError) -> [HubFile] {
-    let files = need.chosen(from: listing.files, in: path)
+    if case .files(let include, _) = need, include.isEmpty,
+      let file = listing.files.first(where: { $0.path == path })
+    {
+      return [file]
+    }
+    let files = need.choose(from: listing, in: path)
     let paths = Set(files.map(\.path))
-    var absent = need.named.map { path.isEmpty ? $0 : "\(path)/\($0)" }.filter { !paths.contains($0) }
-    if !path.isEmpty, !listing.files.contains(where: { HubNeed.isIn($0.path, path) }) {
+    var absent = need.named.map { path.isEmpty ? $0 : "\(path)/\($0)" }
+      .filter { !paths.contains($0) }
+    if !path.isEmpty, !listing.files.contains(where: { $0.path.hasPrefix(path + "/") }) {
       absent.append(path)
     }
     guard let name = absent.first else { return files }
@@ -146,7 +156,12 @@ extension Hub {
     _ reference: HubReference, _ need: HubNeed, _ destination: HubDestination
   ) throws(HubError) -> HubSnapshot? {
     guard let revision = reference.revision, HubPath.isCommit(revision) else { return nil }
-    return try complete(reference, commit: revision, need, destination, strictly: true).snapshot
+    let found = try kept(reference, need, destination)
+    // Without a listing nobody can say whether there are others than those that are named.
+    guard found.missing.isEmpty, found.notes.isEmpty,
+      found.snapshot?.listing != nil || need.isNamed
+    else { return nil }
+    return found.snapshot
   }
 
   /// What is on this machine of a revision, if it is all that is needed.
@@ -155,49 +170,44 @@ extension Hub {
   private func cached(
     _ reference: HubReference, _ need: HubNeed, _ destination: HubDestination
   ) throws(HubError) -> HubSnapshot {
-    var needed = [reference.description]
-    if let commit = cache.repository(reference.repository).commit(reference.revision ?? "main") {
-      let found = try complete(reference, commit: commit, need, destination, strictly: false)
-      if let snapshot = found.snapshot { return snapshot }
-      if !found.missing.isEmpty { needed = found.missing }
-    }
+    let found = try kept(reference, need, destination)
+    if let snapshot = found.snapshot, found.missing.isEmpty { return snapshot }
     throw .offline(
-      variable: settings.offline?.variable ?? "HF_HUB_OFFLINE", needed: needed,
-      place: settings.cache)
+      variable: settings.offline?.variable ?? "HF_HUB_OFFLINE", reference, needed: found.missing,
+      place: found.place)
   }
 
-  /// A commit's snapshot if everything needed is there, else what is missing.
-  ///
-  /// - Parameter strictly: whether a snapshot whose listing is not known counts as missing, unless all files were
-  ///   asked for by name.
-  private func complete(
-    _ reference: HubReference, commit: String, _ need: HubNeed, _ destination: HubDestination,
-    strictly: Bool
-  ) throws(HubError) -> (snapshot: HubSnapshot?, missing: [String]) {
-    let bare = HubListing(
-      repository: reference.repository, revision: reference.revision ?? "main", commit: commit,
-      files: [])
-    let place = try place(of: bare, destination)
-    if var listing = place.listing() {
-      listing.revision = bare.revision
-      let files = try chosen(need, reference.path, from: listing)
-      var missing: [String] = []
-      for file in files where try !place.has(file) { missing.append(file.path) }
-      guard missing.isEmpty else { return (nil, missing) }
-      return (
-        HubSnapshot(folder: place.folder, commit: commit, listing: listing, files: files), []
-      )
+  /// What is on this machine of a revision.
+  private func kept(
+    _ reference: HubReference, _ need: HubNeed, _ destination: HubDestination
+  ) throws(HubError) -> HubCache.Found {
+    guard case .folder(let folder) = destination else { return try cache.find(reference, need) }
+    let repository = cache.repository(reference.repository)
+    let revision = reference.revision ?? "main"
+    guard let commit = repository.commit(revision) else {
+      return HubCache.Found(snapshot: nil, missing: need.words, place: folder)
     }
-    guard destination == .cache, Folder.isFolder(place.folder) else { return (nil, []) }
-    let named = need.named.filter { !Folder.isFile("\(place.folder)/\($0)") }
-    guard named.isEmpty else { return (nil, named) }
-    // Whether there are others nobody can say; huggingface_hub takes such a snapshot as it is.
-    guard !strictly || need.isNamed else { return (nil, []) }
-    return (HubSnapshot(folder: place.folder, commit: commit), [])
+    let place = LocalPlace(folder, cache: repository, commit: commit)
+    guard var listing = place.listing() else {
+      return HubCache.Found(snapshot: nil, missing: need.words, place: folder)
+    }
+    listing.revision = revision
+    let files = try chosen(need, reference.path, from: listing)
+    var missing: [String] = []
+    for file in files where try !place.has(file) { missing.append(file.path) }
+    var snapshot = HubSnapshot(folder: place.folder, commit: commit, listing: listing)
+    snapshot.files = files
+    return HubCache.Found(snapshot: snapshot, missing: missing, place: folder)
   }
 }
 
 extension HubNeed {
+  /// The paths that are asked for by name, which must be there.
+  package var named: [String] {
+    guard case .files(let include, _) = self else { return [] }
+    return include.filter { HubPath.isSafe($0) && !$0.contains { "*?[".contains($0) } }
+  }
+
   /// Whether all that is needed is asked for by name.
   var isNamed: Bool {
     guard case .files(let include, _) = self else { return false }

@@ -15,9 +15,9 @@ extension HubError: CustomStringConvertible {
     case .noRevision, .noFile, .notEmpty: absence
     case .refused, .badAnswer: answer
     case .http(let error): "\(error)"
-    case .offline(let variable, let needed, let place):
-      "Not in the cache \(place): \(Self.list(needed)). \(variable) forbids connections; unset it to fetch what is "
-        + "missing, or fetch it where there is a network and bring the cache here."
+    case .offline(let variable, let reference, let needed, let place):
+      "\(reference) is not all in the cache: \(Self.list(needed)) missing; looked in \(place). \(variable) forbids "
+        + "connections: unset it and run `convert download \(reference)`, or bring the cache from where there is a network."
     case .corrupt(let path, let url, let expected, let found):
       "\(path) did not arrive as the hub lists it, twice: its checksum should be \(expected) and is \(found). "
         + "It came from \(url). Something on the way changes it: a proxy, a mirror, or the hub's own storage; "
@@ -29,6 +29,7 @@ extension HubError: CustomStringConvertible {
       "\(path) has more than the \(expected) bytes that the hub lists, twice. It came from \(url). "
         + "Try again later, or another mirror (HF_ENDPOINT)."
     case .file(let error): Self.sentences(error)
+    case .publishing(let error): "\(error)"
     case .interrupted: "Interrupted; what has arrived stays, and the same command goes on from there."
     }
   }

@@ -15,7 +15,7 @@ extension HubFetch {
   /// - Returns: the checksum of the whole file; `nil` where none is known to compare it with.
   /// - Throws: `HubError`; `isWrongContent` tells whether fetching anew may help.
   func arrive(anew: Bool, until: Int?) throws(HubError) -> String? {
-    try hub.requireConnections(for: [file.path])
+    try hub.requireConnections(subject)
     let (path, digest) = (try spot.incomplete(file), until == nil ? digest : nil)
     let arriving = try HubError.files { () throws(FileError) in
       try HTTPFile(path, size: file.size, digest: digest, keeping: !anew)
@@ -80,8 +80,11 @@ extension HubFetch {
     if isFromStorage {
       throw .refused(url: HubAddress.shown(response.url), status: response.status, message: nil)
     }
-    let subject = HubSubject(listing.repository, revision: listing.revision, path: file.path)
     throw hub.refusal(response, about: subject)
+  }
+
+  private var subject: HubSubject {
+    HubSubject(listing.repository, revision: listing.revision, path: file.path)
   }
 
   /// The name that a server knows a file by, without what HTTP puts around it.

@@ -43,7 +43,10 @@ struct LocalPlace: HubPlace {
 
   /// A name's SHA-1 in the alphabet of base64 that file names may have.
   static func mark(_ name: String) throws(HubError) -> String {
-    let bytes = try HubError.files { () throws(FileError) in try Digest.sha1(Array(name.utf8)) }
+    let digest = try HubError.files { () throws(FileError) in try Digest.of(Array(name.utf8), .sha1) }
+    let bytes = stride(from: 0, to: 40, by: 2).compactMap {
+      UInt8(digest.dropFirst($0).prefix(2), radix: 16)
+    }
     let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     var text: [UInt8] = []
     for start in stride(from: 0, to: bytes.count, by: 3) {
@@ -132,7 +135,7 @@ struct LocalPlace: HubPlace {
     if try has(file) { return true }
     guard cache.has(file, commit) else { return false }
     let (source, place) = (try cache.place(file.path, commit), try final(file))
-    try cache.copy(source, to: place)
+    try HubError.files { () throws(FileError) in try cache.copy(source, to: place) }
     try note(file)
     return true
   }
@@ -147,5 +150,13 @@ struct LocalPlace: HubPlace {
 
   func listing() -> HubListing? { cache.listing(commit, in: store) }
 
-  func keep(_ listing: HubListing) throws(HubError) { try cache.setListing(listing, in: store) }
+  func keep(_ listing: HubListing) throws(HubError) {
+    guard let bytes = try cache.stored(listing) else { return }
+    try HubError.files { () throws(FileError) in
+      try Folder.create(store + "/trees")
+      try OutputFile.replace("\(store)/trees/\(commit).json") { output throws(FileError) in
+        try output.write(bytes, at: 0)
+      }
+    }
+  }
 }
