@@ -38,6 +38,17 @@ extension Hub {
     }
   }
 
+  /// What a snapshot would take, shown to whoever watches while it is found out.
+  public func planned(
+    _ reference: HubReference, _ need: HubNeed, into destination: HubDestination = .cache,
+    isForced: Bool = false
+  ) throws(HubError) -> HubPlan {
+    let progress = HubProgress()
+    return try watched(progress) { () throws(HubError) in
+      try plan(reference, need, into: destination, isForced: isForced, progress: progress)
+    }
+  }
+
   /// What a snapshot would take: the files, and which of them are missing.
   public func plan(
     _ reference: HubReference, _ need: HubNeed, into destination: HubDestination = .cache,

@@ -17,6 +17,7 @@ public final class Hub: Sendable {
   package let watching: (any HubWatching)?
   package let cache: HubCache
   package let client: HTTPClient
+  private let environment: [String: String]
 
   /// - Parameter environment: proxies and authorities for connections.
   public init(
@@ -25,8 +26,18 @@ public final class Hub: Sendable {
   ) {
     self.settings = settings
     self.watching = watching
+    self.environment = environment
     cache = HubCache(settings)
     client = HTTPClient(userAgent: settings.userAgent, environment: environment)
+  }
+
+  /// The same hub with other settings, or another to watch it.
+  package func with(
+    watching: (any HubWatching)? = nil, _ change: (inout HubSettings) -> Void
+  ) -> Hub {
+    var settings = settings
+    change(&settings)
+    return Hub(settings, watching: watching ?? self.watching, environment: environment)
   }
 
   /// Does work that may take long, shown by whoever watches.
