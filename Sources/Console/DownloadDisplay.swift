@@ -171,7 +171,7 @@ package struct DownloadPicture {
     case .waiting: "waiting"
     case .moving, .done: nil
     case .checking: "checking"
-    case .elsewhere: "another program is fetching it"
+    case .elsewhere: "being fetched elsewhere"
     case .retrying(let attempt, let attempts, let wait, let reason):
       "\(reason); attempt \(attempt) of \(attempts) in \(Format.clock(wait))"
     }

@@ -60,12 +60,15 @@ extension Hub {
     let files = try chosen(need, reference.path, from: listing)
     let place = try place(of: listing, destination)
     var missing: [HubFile] = []
-    var begun = 0
+    var begun: [String: Int] = [:]
     for file in files {
       if progress.isCancelled { throw .interrupted }
-      if try !isForced && place.has(file) { continue }
+      if !isForced {
+        if try place.has(file) { continue }
+        let incomplete = try place.incomplete(file)
+        begun[incomplete] = HubFetch.begun(incomplete, file)
+      }
       missing.append(file)
-      if !isForced { begun += HubFetch.begun(try place.incomplete(file), file) }
     }
     var notes: [String] = []
     if files.isEmpty, !listing.files.isEmpty {
@@ -79,7 +82,7 @@ extension Hub {
     }
     return HubPlan(
       listing: listing, folder: place.folder, path: reference.path, files: files, missing: missing,
-      begun: begun, destination: destination, isForced: isForced, notes: notes)
+      begun: begun.values.reduce(0, +), destination: destination, isForced: isForced, notes: notes)
   }
 
   /// Fetches what a plan says is missing, and notes the revision's commit when all is there.
@@ -169,10 +172,10 @@ extension Hub {
     guard let revision = reference.revision, HubPath.isCommit(revision) else { return nil }
     let found = try kept(reference, need, destination)
     // Without a listing nobody can say whether there are others than those that are named.
-    guard found.missing.isEmpty, found.notes.isEmpty,
-      found.snapshot?.listing != nil || need.isNamed
+    guard found.missing.isEmpty, let snapshot = found.snapshot, snapshot.notes.isEmpty,
+      snapshot.listing != nil || need.isNamed
     else { return nil }
-    return found.snapshot
+    return snapshot
   }
 
   /// What is on this machine of a revision, if it is all that is needed.

@@ -27,7 +27,7 @@ package enum HubAddress {
     guard let scheme = bare.firstRange(of: "://"), let at = authority(bare).lastIndex(of: "@") else {
       return bare
     }
-    return bare[..<scheme.upperBound] + bare[bare.index(after: at)...]
+    return String(bare[..<scheme.upperBound] + bare[bare.index(after: at)...])
   }
 
   /// Scheme, host and port: what has the same is the same server.
@@ -53,9 +53,9 @@ package enum HubAddress {
     let lowered = location.lowercased()
     if lowered.hasPrefix("http://") || lowered.hasPrefix("https://") { return location }
     guard let scheme = url.firstRange(of: "://") else { return nil }
-    if location.hasPrefix("//") { return url[..<scheme.lowerBound] + ":" + location }
+    if location.hasPrefix("//") { return String(url[..<scheme.lowerBound]) + ":" + location }
     if location.hasPrefix("/") {
-      return url[..<scheme.upperBound] + authority(url) + location
+      return String(url[..<scheme.upperBound] + authority(url)) + location
     }
     return nil
   }

@@ -24,9 +24,10 @@ extension HubCache.Repository {
     try? storedListing(commit, at: "\(store)/trees/\(commit).json").get()
   }
 
-  func storedListing(_ commit: String, revision: String? = nil) -> Result<HubListing, ListingFault>
-  {
-    let path = listingPath(commit)
+  func storedListing(
+    _ commit: String, revision: String? = nil, at place: String? = nil
+  ) -> Result<HubListing, ListingFault> {
+    let path = place ?? listingPath(commit)
     guard HubPath.isCommit(commit), Folder.exists(path) else { return .failure(.absent) }
     let bytes: [UInt8]
     do throws(FileError) {

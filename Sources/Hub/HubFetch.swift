@@ -91,11 +91,11 @@ package final class HubFetch: Sendable {
       if waited > 0.3 { progress.update(index) { $0.state = .elsewhere } }
     }
     defer { withExtendedLifetime(lock) {} }
-    if try !isForced && spot.adopt(file) { return try finish() }
+    if !isForced, try spot.adopt(file) { return try finish() }
     let until = bytes.flatMap { $0 < file.size ? $0 : nil }
     progress.update(index) { $0.state = .moving }
     do throws(HubError) {
-      if let until { try arrive(anew: false, until: until) } else { try arriveWhole() }
+      if let until { _ = try arrive(anew: false, until: until) } else { try arriveWhole() }
     } catch {
       state.withLock { $0.arriving = nil }
       throw progress.isCancelled ? .interrupted : error
@@ -144,7 +144,7 @@ package final class HubFetch: Sendable {
         guard error.isWrongContent else { throw error }
         fault = error
       }
-      if anew && !isForced || state.withLock({ $0.restarts }) > 0 {
+      if restarts > 0 {
         // Nothing of it can be gone on with.
         try? Folder.removeFile(try spot.incomplete(file))
         throw fault

@@ -35,8 +35,12 @@ public struct HubPlan: Sendable {
   public var isForced: Bool
   public var notes: [String]
 
-  /// The bytes that will travel.
-  public var bytes: Int { missing.reduce(0) { $0.saturatingAdd($1.size) } - begun }
+  /// The bytes that will travel; what several names stand for is fetched once into the cache.
+  public var bytes: Int {
+    var seen: Set<String> = []
+    let files = missing.filter { destination != .cache || seen.insert($0.etag).inserted }
+    return max(0, files.reduce(0) { $0.saturatingAdd($1.size) } - begun)
+  }
 }
 
 /// Where files go.

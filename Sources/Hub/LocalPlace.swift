@@ -43,21 +43,23 @@ struct LocalPlace: HubPlace {
 
   /// A name's SHA-1 in the alphabet of base64 that file names may have.
   static func mark(_ name: String) throws(HubError) -> String {
-    let digest = try HubError.files { () throws(FileError) in try Digest.of(Array(name.utf8), .sha1) }
-    let bytes = stride(from: 0, to: 40, by: 2).compactMap {
-      UInt8(digest.dropFirst($0).prefix(2), radix: 16)
+    let digest = try HubError.files { () throws(FileError) -> String in
+      let digest = try Digest(.sha1)
+      digest.add(Array(name.utf8))
+      return digest.finish()
     }
     let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-    var text: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let group = (0..<3).map { start + $0 < bytes.count ? Int(bytes[start + $0]) : 0 }
-      let word = group[0] << 16 | group[1] << 8 | group[2]
-      for (position, shift) in [18, 12, 6, 0].enumerated() {
-        let isFilling = start + position > bytes.count
-        text.append(isFilling ? UInt8(ascii: "=") : letters[word >> shift & 63])
-      }
+    // 20 bytes are 27 letters of 6 bits, of which the last has 4, and a sign that fills up.
+    let bits = digest.compactMap(\.hexDigitValue).flatMap { digit in
+      [8, 4, 2, 1].map { digit & $0 == 0 ? 0 : 1 }
     }
-    return String(decoding: text, as: UTF8.self)
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bits.count, by: 6) {
+      var letter = 0
+      for place in start..<start + 6 { letter = letter << 1 | (place < bits.count ? bits[place] : 0) }
+      text.append(letters[letter])
+    }
+    return String(decoding: text, as: UTF8.self) + "="
   }
 
   // MARK: What is there
