@@ -121,7 +121,8 @@ package struct DownloadPicture {
 
   private func describe(_ file: HubProgress.File, _ room: Int) -> String {
     if let words = Self.words(file.state) { return words }
-    let text = "\(Self.percent(file.done, file.size))  \(Format.bytes(file.done)) of \(Format.bytes(file.size))"
+    let text =
+      "\(Self.percent(file.done, file.size))  \(Format.bytes(file.done)) of \(Format.bytes(file.size))"
     let bar = min(20, room - text.count - 2)
     return bar >= 5 ? ProgressDisplay.meter(file.done, of: file.size, bar) + "  " + text : text
   }

@@ -53,14 +53,16 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
     let folders = files.filter { $0.hasSuffix("/") }
     if let folder = folders.first, !choice.include.isEmpty || !choice.exclude.isEmpty {
       throw ValidationError(
-        "The folder \(folder) cannot be combined with --include or --exclude. Write --include '\(folder)*'.")
+        "The folder \(folder) cannot be combined with --include or --exclude. Write --include '\(folder)*'."
+      )
     }
     if !files.isEmpty, choice.purpose != .all {
       throw ValidationError("--for chooses files by itself; leave it out to name them.")
     }
     if let pattern = files.first(where: { $0.contains("*") }), !choice.exclude.isEmpty {
       throw ValidationError(
-        "Is '\(pattern)' to be fetched or left out? Write --include or --exclude before every pattern.")
+        "Is '\(pattern)' to be fetched or left out? Write --include or --exclude before every pattern."
+      )
     }
   }
 
@@ -109,7 +111,9 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
 
   private func repository() throws -> HubReference {
     let isURI = reference.hasPrefix("hf://")
-    for (name, isGiven) in [("--repo-type", choice.kind != nil), ("--revision", choice.revision != nil)]
+    for (name, isGiven) in [
+      ("--repo-type", choice.kind != nil), ("--revision", choice.revision != nil),
+    ]
     where isURI && isGiven {
       throw ValidationError("\(name) cannot be used with an hf:// reference ('\(reference)').")
     }
@@ -170,7 +174,8 @@ struct DownloadChoice: ParsableArguments {
 
   func validate() throws {
     if purpose != .all, !include.isEmpty || !exclude.isEmpty {
-      throw ValidationError("--for chooses files by itself; leave it out, or --include and --exclude.")
+      throw ValidationError(
+        "--for chooses files by itself; leave it out, or --include and --exclude.")
     }
   }
 
@@ -194,7 +199,8 @@ struct DownloadPlace: ParsableArguments {
 
   @Option(
     name: .customLong("local-dir"),
-    help: ArgumentHelp("A folder for the files themselves, instead of the cache.", valueName: "dir"))
+    help: ArgumentHelp("A folder for the files themselves, instead of the cache.", valueName: "dir")
+  )
   var localFolder: String?
 
   @Flag(name: .customLong("force-download"), help: "Fetch what is there already again.")

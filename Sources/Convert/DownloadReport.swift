@@ -107,7 +107,8 @@ struct DownloadReport {
     let shown = plan.files.prefix(Report.limit)
     Report.print(
       Format.table(
-        shown.map { [$0.path, missing.contains($0.path) ? Format.bytes($0.size) : "-"] }, right: [1]))
+        shown.map { [$0.path, missing.contains($0.path) ? Format.bytes($0.size) : "-"] }, right: [1]
+      ))
     if plan.files.count > shown.count {
       Report.print("  … and \(Format.count(plan.files.count - shown.count)) more (see --json)")
     }

@@ -73,7 +73,8 @@ extension Hub {
         stop: progress?.stop,
         waiting: { wait in
           progress?.say(
-            "\(wait.cause.words); attempt \(wait.attempt) of \(wait.attempts) in \(Int(wait.seconds.rounded(.up))) s")
+            "\(wait.cause.words); attempt \(wait.attempt) of \(wait.attempts) in \(Int(wait.seconds.rounded(.up))) s"
+          )
         }, request)
     } catch { throw HubError(error) }
   }

@@ -188,12 +188,14 @@ extension Hub {
     guard response.isSuccess || isRedirect else { throw refusal(response, about: subject) }
     let headers = response.headers
     guard let etag = HubFetch.etag(headers["X-Linked-Etag"] ?? headers["ETag"]) else {
-      throw .badAnswer(url: HubAddress.shown(url), reason: "it does not say what the file is (ETag)")
+      throw .badAnswer(
+        url: HubAddress.shown(url), reason: "it does not say what the file is (ETag)")
     }
     let length = headers["X-Linked-Size"] ?? (isRedirect ? nil : headers["Content-Length"])
     guard let size = length.flatMap({ Int($0) }), size >= 0 else {
       throw .badAnswer(
-        url: HubAddress.shown(url), reason: "it does not say how large the file is (Content-Length)")
+        url: HubAddress.shown(url), reason: "it does not say how large the file is (Content-Length)"
+      )
     }
     let isLarge = HubPath.isHexadecimal(etag, 64)
     return HubFile(path: path, size: size, blob: etag, sha256: isLarge ? etag : nil)
@@ -258,7 +260,8 @@ private struct HubFiles {
   func finished(url: String) throws(HubError) -> (files: [HubFile], leftOut: [String]) {
     // Bytes decide, not what Swift holds for the same text.
     let sorted = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-    for (file, next) in zip(sorted, sorted.dropFirst()) where file.path.utf8.elementsEqual(next.path.utf8) {
+    for (file, next) in zip(sorted, sorted.dropFirst())
+    where file.path.utf8.elementsEqual(next.path.utf8) {
       throw .badAnswer(url: HubAddress.shown(url), reason: "it lists \(file.path) twice")
     }
     return (sorted, leftOut.sorted())

@@ -119,7 +119,8 @@ extension Hub {
     try? cache.repository(listing.repository).setRef(listing.revision, listing.commit)
   }
 
-  func place(of listing: HubListing, _ destination: HubDestination) throws(HubError) -> any HubPlace {
+  func place(of listing: HubListing, _ destination: HubDestination) throws(HubError) -> any HubPlace
+  {
     let repository = cache.repository(listing.repository)
     switch destination {
     case .cache: return try CachePlace(repository, commit: listing.commit)

@@ -10,7 +10,8 @@ import Tensors
 public final class Hub: Sendable {
   /// The hub that this task's commands mean: that of the environment, and silent, unless a program or a test says
   /// otherwise.
-  @TaskLocal public static var current = Hub(HubSettings(environment: HubSettings.processEnvironment))
+  @TaskLocal public static var current = Hub(
+    HubSettings(environment: HubSettings.processEnvironment))
 
   public let settings: HubSettings
   /// Whoever shows how far downloads are.

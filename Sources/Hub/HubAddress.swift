@@ -24,7 +24,8 @@ package enum HubAddress {
   package static func shown(_ url: String) -> String {
     let bare = String(url.prefix { $0 != "?" && $0 != "#" })
     // A name and password before the host are not shown either.
-    guard let scheme = bare.firstRange(of: "://"), let at = authority(bare).lastIndex(of: "@") else {
+    guard let scheme = bare.firstRange(of: "://"), let at = authority(bare).lastIndex(of: "@")
+    else {
       return bare
     }
     return String(bare[..<scheme.upperBound] + bare[bare.index(after: at)...])

@@ -30,7 +30,8 @@ extension HubError: CustomStringConvertible {
         + "Try again later, or another mirror (HF_ENDPOINT)."
     case .file(let error): Self.sentences(error)
     case .publishing(let error): "\(error)"
-    case .interrupted: "Interrupted; what has arrived stays, and the same command goes on from there."
+    case .interrupted:
+      "Interrupted; what has arrived stays, and the same command goes on from there."
     }
   }
 
@@ -121,7 +122,8 @@ extension HubError: CustomStringConvertible {
       "It asks for fewer requests: wait some minutes and run the same command, which goes on where this one ended; "
         + "users who are logged in may ask more often."
     case 500...599: "It is in trouble: try again later. What has arrived stays."
-    default: "What has arrived stays; if trying again does not help, look at the page of the repository."
+    default:
+      "What has arrived stays; if trying again does not help, look at the page of the repository."
     }
   }
 }

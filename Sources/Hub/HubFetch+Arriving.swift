@@ -29,7 +29,9 @@ extension HubFetch {
     }
     guard until == nil else { return nil }
     progress.update(index) { $0.state = .checking }
-    do throws(HTTPError) { try arriving.catchUp(stop: progress.stop) } catch { throw HubError(error) }
+    do throws(HTTPError) { try arriving.catchUp(stop: progress.stop) } catch {
+      throw HubError(error)
+    }
     return try HubError.files { () throws(FileError) in try arriving.finish() }
   }
 
@@ -125,7 +127,8 @@ private struct Way {
       guard (300..<400).contains(response.status), let location = response.headers["Location"],
         let next = HubAddress.resolve(location, from: response.url)
       else { break }
-      guard HubAddress.origin(response.url).hasPrefix("http:") || next.lowercased().hasPrefix("https:")
+      guard
+        HubAddress.origin(response.url).hasPrefix("http:") || next.lowercased().hasPrefix("https:")
       else { throw .badRedirect(url: response.url, to: next) }
       storage = next
       response = try receive(next)

@@ -32,7 +32,8 @@ package final class HubFetch: Sendable {
     _ hub: Hub, _ listing: HubListing, _ file: HubFile, progress: HubProgress = HubProgress()
   ) throws(HubError) {
     try self.init(
-      hub, listing, file, into: CachePlace(hub.cache.repository(listing.repository), commit: listing.commit),
+      hub, listing, file,
+      into: CachePlace(hub.cache.repository(listing.repository), commit: listing.commit),
       progress: progress)
   }
 

@@ -56,7 +56,9 @@ struct LocalPlace: HubPlace {
     var text: [UInt8] = []
     for start in stride(from: 0, to: bits.count, by: 6) {
       var letter = 0
-      for place in start..<start + 6 { letter = letter << 1 | (place < bits.count ? bits[place] : 0) }
+      for place in start..<start + 6 {
+        letter = letter << 1 | (place < bits.count ? bits[place] : 0)
+      }
       text.append(letters[letter])
     }
     return String(decoding: text, as: UTF8.self) + "="
@@ -78,7 +80,9 @@ struct LocalPlace: HubPlace {
     }
     guard let sha256 = file.sha256, Folder.size(place) == file.size else { return false }
     let found: String
-    do throws(HTTPError) { found = try Digest.of(file: place, .sha256) } catch { throw .http(error) }
+    do throws(HTTPError) { found = try Digest.of(file: place, .sha256) } catch {
+      throw .http(error)
+    }
     guard found == sha256 else { return false }
     try note(file)
     return true
