@@ -113,7 +113,9 @@ struct HubUploadModes {
       if entry.object?["shouldIgnore"]?.bool == true { ignored.append(path) }
     }
     for file in files {
-      guard let mode = modes[file.path] else { return "it does not say how \(file.path) is to come" }
+      guard let mode = modes[file.path] else {
+        return "it does not say how \(file.path) is to come"
+      }
       // The storage takes no empty files.
       let isLarge = mode == "lfs" || file.size > Self.smallLimit
       if isLarge, file.size > 0 { large.insert(file.path) }

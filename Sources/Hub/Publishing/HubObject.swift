@@ -34,7 +34,8 @@ struct HubObject: Sendable {
 
   static func question(_ objects: [HubObject], branch: String) -> [UInt8] {
     JSON.object([
-      "operation": .string("upload"), "transfers": .array([.string("basic"), .string("multipart")]),
+      "operation": .string("upload"),
+      "transfers": .array([.string("basic"), .string("multipart")]),
       "objects": .array(
         objects.map {
           .object(["oid": .string($0.sha256), "size": .integer($0.file.size)])

@@ -108,7 +108,8 @@ struct HubUpload: Sendable {
     case .whole(let place, verify: _):
       [
         Piece(
-          object: index, part: 1, url: place.url, headers: place.fields, range: 0..<object.file.size)
+          object: index, part: 1, url: place.url, headers: place.fields, range: 0..<object.file.size
+        )
       ]
     case .parts(let urls, let size, complete: _, verify: _):
       urls.enumerated().map { number, url in
