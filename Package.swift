@@ -38,9 +38,9 @@ let package = Package(
       // is no matter, and functions of vectors are inlined, so that their calls have no convention.
       cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-Wno-pass-failed", "-Wno-psabi"])],
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
-    // Bytes between the network and files: the one place that sees libcurl, and OpenSSL's checksums.
-    .target(
-      name: "CHTTP", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("crypto")]),
+    // Bytes between the network and files: the one place that sees libcurl and OpenSSL's checksums. Both are
+    // loaded when they are needed, so that programs that need neither start as fast as without them.
+    .target(name: "CHTTP"),
     .target(name: "JSON", swiftSettings: fast),
     .target(name: "Tensors", dependencies: ["CDeflate", "CLinux"], swiftSettings: fast),
     .target(name: "HDF5", dependencies: ["CHDF5", "Tensors"], swiftSettings: fast),
@@ -138,7 +138,8 @@ let package = Package(
       name: "HubStandInServer", dependencies: ["HubStandIn"], path: "Tests/HubStandInServer"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HubStandIn", "Support", "Tensors"]),
     .testTarget(
-      name: "HubTests", dependencies: ["Hub", "HTTP", "HubStandIn", "JSON", "Support", "Tensors"]),
+      name: "HubTests",
+      dependencies: ["CLinux", "Hub", "HTTP", "HubStandIn", "JSON", "Support", "Tensors"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Why a request got no answer; an answer of any status is none of these.
-public enum HTTPError: Error, Sendable {
+public enum HTTPError: Error, Equatable, Sendable {
   /// The host has no address, or nobody listens there.
   case unreachable(url: String, reason: String)
   /// The connection broke off in the middle of the answer.
@@ -9,18 +9,37 @@ public enum HTTPError: Error, Sendable {
   /// Nothing came for as long as the patience lasts.
   case stalled(url: String, received: Int, patience: HTTPPatience)
   /// The certificate, or what is needed to check it, is not as it should be.
-  case untrusted(url: String, reason: String)
+  ///
+  /// `authorities` says which variable names other authorities than the system's, and which.
+  case untrusted(url: String, reason: String, authorities: HTTPSetting?)
   /// The proxy refused or is not there.
-  case proxy(url: String, proxy: String, reason: String)
+  case proxy(url: String, proxy: HTTPSetting, reason: String)
   /// The address is none, or of a kind that is not spoken here.
   case badAddress(String)
-  /// More came than a text of this kind may have.
+  /// A header field that cannot be sent: it holds the end of a line.
+  case badField(url: String, name: String)
+  /// What came is no HTTP, or not what was asked for.
+  case badAnswer(url: String, reason: String)
+  /// More came than a text of this kind may have, or a file of this size.
   case tooLong(url: String, limit: Int)
   /// A redirect that must not be followed, or one too many.
   case badRedirect(url: String, to: String)
   /// What was received could not be written, or what was to be sent not read.
   case file(FileError)
+  /// libcurl is not installed.
+  case noLibrary(String)
   case interrupted
+}
+
+/// A variable of the environment and its value.
+public struct HTTPSetting: Equatable, Sendable {
+  public var name: String
+  public var value: String
+
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
 }
 
 extension HTTPError {
@@ -28,7 +47,60 @@ extension HTTPError {
   public var isTransient: Bool {
     switch self {
     case .unreachable, .brokenOff, .stalled: true
-    case .untrusted, .proxy, .badAddress, .tooLong, .badRedirect, .file, .interrupted: false
+    case .untrusted, .proxy, .badAddress, .badField, .badAnswer, .tooLong, .badRedirect, .file,
+      .noLibrary, .interrupted:
+      false
     }
+  }
+}
+
+extension HTTPError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .unreachable(let url, let reason):
+      "\(shown(url)) cannot be reached: \(reason). Check the network, or name the way through a proxy in "
+        + "https_proxy or http_proxy."
+    case .brokenOff(let url, let received, let reason):
+      "\(shown(url)) broke off after \(received) bytes: \(reason). Try again later."
+    case .stalled(let url, let received, let patience):
+      "\(shown(url)) sent nothing for \(seconds(patience.seconds)), after \(received) bytes. Try again later, "
+        + "or be more patient: \(patience.setting) says how many seconds."
+    case .untrusted(let url, let reason, let authorities):
+      untrusted(url, reason, authorities)
+    case .proxy(let url, let proxy, let reason):
+      "\(shown(url)) cannot be reached through the proxy \(shown(proxy.value)), which \(proxy.name) names: "
+        + "\(reason). Correct \(proxy.name), or name the host in no_proxy."
+    case .badAddress(let text):
+      "\"\(shown(text))\" is no address that begins with http:// or https://."
+    case .badField(let url, let name):
+      "The field \(name) cannot be sent to \(shown(url)): it holds the end of a line."
+    case .badAnswer(let url, let reason):
+      "The answer of \(shown(url)) cannot be used: \(reason)."
+    case .tooLong(let url, let limit):
+      "\(shown(url)) sends more than the \(limit) bytes that it may."
+    case .badRedirect(let url, let to):
+      "\(shown(url)) leads to \(shown(to)), which is not followed: it goes from https to http, or is one of more "
+        + "than 10, or no address."
+    case .file(let error): error.description
+    case .noLibrary(let name):
+      "\(name), which speaks to servers, is not installed; install it (Debian: libcurl4)."
+    case .interrupted: "Interrupted."
+    }
+  }
+
+  private func untrusted(_ url: String, _ reason: String, _ authorities: HTTPSetting?) -> String {
+    let advice =
+      authorities.map {
+        "\($0.name) names \($0.value) as the authorities to trust; is this server's among them?"
+      }
+      ?? "If an authority of your own signed its certificate, name the authority's file in SSL_CERT_FILE."
+    return "\(shown(url)) is not trusted: \(reason). \(advice)"
+  }
+
+  private func shown(_ url: String) -> String { HTTPAddress.shown(url) }
+
+  private func seconds(_ seconds: Double) -> String {
+    let whole = Int(exactly: seconds).map(String.init) ?? String(seconds)
+    return whole == "1" ? "1 second" : "\(whole) seconds"
   }
 }

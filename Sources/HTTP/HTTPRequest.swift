@@ -70,7 +70,7 @@ public struct HTTPPatience: Equatable, Sendable {
 }
 
 /// Header fields in their order; names are the same in any case.
-public struct HTTPHeaders: Equatable, Sendable {
+public struct HTTPHeaders: Equatable, Sendable, ExpressibleByDictionaryLiteral {
   public private(set) var fields: [Field] = []
 
   public struct Field: Equatable, Sendable {
@@ -79,6 +79,10 @@ public struct HTTPHeaders: Equatable, Sendable {
   }
 
   public init(_ fields: KeyValuePairs<String, String> = [:]) {
+    for (name, value) in fields { add(name, value) }
+  }
+
+  public init(dictionaryLiteral fields: (String, String)...) {
     for (name, value) in fields { add(name, value) }
   }
 

@@ -7,12 +7,18 @@ public struct HubListing: Equatable, Sendable {
   public var commit: String
   /// In the order of their paths.
   public var files: [HubFile]
+  /// The paths of files that no system, or not every one, can have under that name.
+  public var leftOut: [String]
 
-  public init(repository: HubRepository, revision: String, commit: String, files: [HubFile]) {
+  public init(
+    repository: HubRepository, revision: String, commit: String, files: [HubFile],
+    leftOut: [String] = []
+  ) {
     self.repository = repository
     self.revision = revision
     self.commit = commit
     self.files = files
+    self.leftOut = leftOut
   }
 }
 
@@ -64,8 +70,8 @@ public enum HubNeed: Equatable, Sendable {
   /// All of them, or those whose paths match one of `include` (where there are any) and none of `exclude`:
   /// patterns as of Python's `fnmatch`, where `*` also stands for slashes.
   case files(include: [String], exclude: [String])
-  /// What it takes to convert or compute with a model: everything but weights in other formats than the one taken,
-  /// which is safetensors where there are any.
+  /// What it takes to convert or compute with a model: the safetensors that its folder is read from, and all files
+  /// beside them. Weights in other formats are not read here, and not fetched.
   case model
   /// The same without weights.
   case withoutWeights

@@ -17,6 +17,13 @@ public struct HubSettings: Sendable {
   public var downloadTimeout = 10.0
   /// `HF_HUB_DISABLE_SYMLINKS`: snapshots hold files rather than links.
   public var disablesLinks = false
+  /// Whether blobs may be links into the cache's shared store; not with `HF_HUB_DISABLE_SHARED_BLOBS` or
+  /// `HF_HUB_DISABLE_XET`.
+  public var sharesBlobs = true
+  /// Not with `HF_HUB_DISABLE_PROGRESS_BARS`.
+  public var showsProgress = true
+  /// What is wrong with a variable; thrown when the hub is first needed.
+  public var fault: HubError?
   /// Files that are fetched at once.
   public var workers = 8
   /// The first wait before a request is tried again, in seconds; each next one is twice as long, to at most eight times.

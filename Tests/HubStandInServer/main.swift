@@ -1,3 +1,9 @@
+import Foundation
 import HubStandIn
 
-_ = HubStandIn()
+do {
+  try Server(CommandLine.arguments.dropFirst()).run()
+} catch {
+  FileHandle.standardError.write(Data("HubStandInServer: \(error)\n".utf8))
+  exit(2)
+}

@@ -15,3 +15,11 @@ int clinux_try_lock(int descriptor);
 
 // Gives the lock back.
 int clinux_unlock(int descriptor);
+
+// Writes the home folder that the system knows of a user, or of this process's where the name is null or
+// empty. Returns -1 where there is none or it does not fit.
+int clinux_home(const char *_Nullable user, char *_Nonnull home, size_t capacity);
+
+// Copies what is left of one open file to another, sharing the disk's blocks where the file system can.
+// Returns -1 and sets errno on failure.
+int clinux_copy(int from, int to);

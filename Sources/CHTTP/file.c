@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "handles.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// The disk is asked to write this often, so that the flush at the end is short.
+enum { FLUSHED_AT_ONCE = 32 << 20, PIECE = 1 << 18 };
+
+static bool begin_digest(arriving_file *file) {
+  const crypto_calls *crypto = chttp_crypto();
+  return crypto->EVP_DigestInit_ex(file->digest, file->algorithm, NULL) &&
+         crypto->EVP_DigestUpdate(file->digest, file->prefix, (size_t)file->prefix_count);
+}
+
+// Hashes what lies between the digest and the writer, until it has caught up with it.
+static void *follow(void *argument) {
+  arriving_file *file = argument;
+  void *piece = malloc(PIECE);
+  int failure = piece ? 0 : ENOMEM;
+  pthread_mutex_lock(&file->lock);
+  while (!failure && !file->cancelled) {
+    long from = file->hashed, count = atomic_load(&file->position) - from;
+    if (count <= 0) break;
+    if (count > PIECE) count = PIECE;
+    pthread_mutex_unlock(&file->lock);
+    ssize_t got = pread(file->descriptor, piece, (size_t)count, from);
+    if (got < 0 && errno != EINTR) failure = errno;
+    if (got == 0) failure = EIO;
+    if (got > 0) chttp_crypto()->EVP_DigestUpdate(file->digest, piece, (size_t)got);
+    pthread_mutex_lock(&file->lock);
+    if (got > 0) file->hashed += got;
+  }
+  file->failure = failure;
+  file->follows = false;
+  pthread_cond_broadcast(&file->caught_up);
+  pthread_mutex_unlock(&file->lock);
+  free(piece);
+  return NULL;
+}
+
+static int start_following(arriving_file *file) {
+  file->follows = true;
+  int failure = pthread_create(&file->follower, NULL, follow, file);
+  file->has_thread = failure == 0;
+  if (failure) file->follows = false;
+  return failure;
+}
+
+static void end_following(arriving_file *file) {
+  if (!file->has_thread) return;
+  atomic_store(&file->cancelled, true);
+  pthread_join(file->follower, NULL);
+  file->has_thread = false;
+  atomic_store(&file->cancelled, false);
+}
+
+static int prepare_digest(arriving_file *file, int kind, long blob) {
+  const crypto_calls *crypto = chttp_crypto();
+  if (!crypto) return -1;
+  file->algorithm = kind == CHTTP_SHA1 ? crypto->EVP_sha1() : crypto->EVP_sha256();
+  if (blob >= 0)
+    file->prefix_count = snprintf(file->prefix, sizeof file->prefix, "blob %ld", blob) + 1;
+  file->digest = crypto->EVP_MD_CTX_new();
+  return file->digest && begin_digest(file) ? 0 : ENOMEM;
+}
+
+static int prepare(arriving_file *file, const char *path, bool keeping) {
+  file->descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (file->descriptor < 0) return errno;
+  struct stat status;
+  if (fstat(file->descriptor, &status)) return errno;
+  // The caller says what is wrong.
+  if (!S_ISREG(status.st_mode)) return -2;
+  // What is longer than the file may be is not its beginning.
+  bool is_kept = keeping && (file->size < 0 || status.st_size <= file->size);
+  if (!is_kept) return ftruncate(file->descriptor, 0) ? errno : 0;
+  atomic_store(&file->position, status.st_size);
+  file->flushed = status.st_size;
+  return file->digest && status.st_size > 0 ? start_following(file) : 0;
+}
+
+chttp_file chttp_file_open(const char *path, long size, int kind, long blob, bool keeping,
+                           int *failure) {
+  arriving_file *file = calloc(1, sizeof *file);
+  *failure = ENOMEM;
+  if (!file) return (chttp_file){0};
+  file->descriptor = -1;
+  file->size = size;
+  pthread_mutex_init(&file->lock, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&file->caught_up, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  *failure = kind == CHTTP_NO_DIGEST ? 0 : prepare_digest(file, kind, blob);
+  if (!*failure) *failure = prepare(file, path, keeping);
+  if (!*failure) return (chttp_file){(uintptr_t)file};
+  chttp_file_free((chttp_file){(uintptr_t)file});
+  return (chttp_file){0};
+}
+
+long chttp_file_received(chttp_file file) { return atomic_load(&file_of(file)->position); }
+
+int chttp_file_write(arriving_file *file, const void *bytes, size_t count) {
+  long position = atomic_load(&file->position);
+  for (size_t done = 0; done < count;) {
+    ssize_t written = pwrite(file->descriptor, (const char *)bytes + done, count - done,
+                             position + (long)done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    done += (size_t)written;
+  }
+  bool hashes_here = false;
+  if (file->digest) {
+    pthread_mutex_lock(&file->lock);
+    hashes_here = !file->follows && !file->failure;
+    if (hashes_here) file->hashed += (long)count;
+    atomic_store(&file->position, position + (long)count);
+    pthread_mutex_unlock(&file->lock);
+  } else {
+    atomic_store(&file->position, position + (long)count);
+  }
+  if (hashes_here) chttp_crypto()->EVP_DigestUpdate(file->digest, bytes, count);
+  position += (long)count;
+  if (position - file->flushed >= FLUSHED_AT_ONCE) {
+    // An error here only means that the flush at the end has more to do.
+    (void)sync_file_range(file->descriptor, file->flushed, position - file->flushed,
+                          SYNC_FILE_RANGE_WRITE);
+    file->flushed = position;
+  }
+  return 0;
+}
+
+int chttp_file_start_over(chttp_file handle) {
+  arriving_file *file = file_of(handle);
+  end_following(file);
+  if (ftruncate(file->descriptor, 0)) return errno;
+  atomic_store(&file->position, 0);
+  file->flushed = file->hashed = 0;
+  file->failure = 0;
+  return file->digest && !begin_digest(file) ? ENOMEM : 0;
+}
+
+int chttp_file_catch_up(chttp_file handle, chttp_stop stop) {
+  arriving_file *file = file_of(handle);
+  pthread_mutex_lock(&file->lock);
+  while (file->follows && !chttp_stop_is_set(stop)) {
+    struct timespec soon;
+    clock_gettime(CLOCK_MONOTONIC, &soon);
+    soon.tv_nsec += 50000000;
+    if (soon.tv_nsec >= 1000000000) {
+      soon.tv_nsec -= 1000000000;
+      soon.tv_sec++;
+    }
+    pthread_cond_timedwait(&file->caught_up, &file->lock, &soon);
+  }
+  int failure = file->failure;
+  pthread_mutex_unlock(&file->lock);
+  return failure;
+}
+
+int chttp_file_flush(chttp_file handle) {
+  return fsync(file_of(handle)->descriptor) && errno != EINVAL ? errno : 0;
+}
+
+int chttp_file_digest(chttp_file handle, uint8_t *result) {
+  return chttp_digest_end((chttp_digest){(uintptr_t)file_of(handle)->digest}, result);
+}
+
+void chttp_file_free(chttp_file handle) {
+  arriving_file *file = file_of(handle);
+  if (!file) return;
+  end_following(file);
+  chttp_digest_free((chttp_digest){(uintptr_t)file->digest});
+  if (file->descriptor >= 0) close(file->descriptor);
+  pthread_cond_destroy(&file->caught_up);
+  pthread_mutex_destroy(&file->lock);
+  free(file);
+}
