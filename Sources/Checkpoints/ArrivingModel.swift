@@ -18,8 +18,6 @@ public final class ArrivingModel: Sendable {
   /// What was here of the weights before, and what has to be fetched, in bytes.
   public let found: Int
   public let missing: Int
-  /// How many files have to be fetched.
-  public var fileCount: Int { shards.count }
   public let progress: HubProgress
   /// The weights that are missing, open.
   package let files: [InputFile]
@@ -57,7 +55,21 @@ public final class ArrivingModel: Sendable {
     }
   }
 
+  /// Does what may read weights, and tells why they did not arrive if that is what stopped it.
+  public func explaining<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch { throw failure ?? error }
+  }
+
   // MARK: Fetching
+
+  /// The files that `start` would let come, and the bytes that are still to come of them.
+  public func coming(for transfer: Transfer, all: Bool) -> (files: Int, bytes: Int) {
+    let coming = order(transfer, all: all)
+    return (coming.count, coming.reduce(0) { $0.saturatingAdd($1.missing) })
+  }
+
+  /// Whether something was thrown away that may have been read before.
+  public var hasBegunAnew: Bool { shards.contains { $0.fetch.restarts > 0 } }
 
   /// Lets the weights come in the background, in the order in which a transfer needs them.
   ///

@@ -46,7 +46,7 @@ final class ArrivingShard: Arrival {
     }
     let error = turn.withLock { _ -> HubError? in
       do throws(HubError) {
-        try fetch.run()
+        try fetch.hub.watched(fetch.progress) { () throws(HubError) in try fetch.run() }
         return nil
       } catch { return error }
     }

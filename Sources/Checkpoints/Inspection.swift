@@ -19,11 +19,11 @@ public struct Inspection: Sendable {
     public let bytes: Int
   }
 
-  public let path: String
+  public private(set) var path: String
   /// The format in a word, such as `huggingface`, for programs.
   public let format: String
   /// The format in words.
-  public let title: String
+  public private(set) var title: String
   /// The class in config.json, or Megatron's provider class.
   public internal(set) var architecture: String?
   /// `nil` where tensors are cut for ranks in a way that their shapes do not tell.
@@ -97,12 +97,24 @@ extension Inspection {
 
   // MARK: Hugging Face
 
-  private init(huggingFace folder: String) throws {
-    let entries = Folder.entries(folder) ?? []
+  /// Looks at a model of which the headers of the weights are there at least.
+  public init(_ found: FoundModel) throws {
+    try self.init(huggingFace: found.folder, arriving: found.arriving?.files ?? [])
+    notes = found.notes + notes
+    guard let arriving = found.arriving else { return }
+    path = "hf://\(arriving.reference.repository.name)"
+      + (arriving.reference.revision.map { "@\($0)" } ?? "")
+    title = "Hugging Face repository"
+    add("commit", "commit", .string(arriving.commit))
+    add("in the cache", "cached_bytes", .integer(arriving.found))
+  }
+
+  private init(huggingFace folder: String, arriving: [InputFile] = []) throws {
+    let entries = (Folder.entries(folder) ?? []) + arriving.map { Folder.name($0.path) }
     let hasWeights = entries.contains {
       $0.hasSuffix(".safetensors") || $0 == ShardedFolder.indexName
     }
-    let weights = hasWeights ? try ShardedFolder(folder) : nil
+    let weights = hasWeights ? try ShardedFolder(folder, arriving: arriving) : nil
     self.init(
       path: folder, format: "huggingface", title: "Hugging Face folder",
       tensors: weights.map { TensorSet($0) } ?? TensorSet([]))

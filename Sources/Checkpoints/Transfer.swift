@@ -159,6 +159,9 @@ public final class TransferProgress: Sendable {
 
   public var isCancelled: Bool { stop.load(ordering: .relaxed) }
 
+  /// Counts from nothing again.
+  package func restart() { written.store(0, ordering: .relaxed) }
+
   package func add(_ count: Int) { written.add(count, ordering: .relaxed) }
 }
 

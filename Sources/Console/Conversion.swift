@@ -21,6 +21,8 @@ package struct Conversion {
   package var next: [[String]]
   /// What the command has to tell besides, before it is carried out and after.
   package var findings: (Stage) -> Findings = { _ in Findings() }
+  /// The source's weights, where they are not all there.
+  package var arriving: Arriving?
 
   package enum Stage: Sendable {
     case planned, done
@@ -65,24 +67,52 @@ package struct Conversion {
       return
     }
     let progress = TransferProgress()
+    var besides: (@Sendable () -> String?)?
+    if let model = arriving?.model { besides = { model.words } }
     let display = ProgressDisplay(
-      name, total: transfer.tensorBytes, progress, style: run.progressStyle)
-    let (_, seconds) = try display.during {
-      try Interrupt.shared.stopping(progress) {
-        let staged = try StagedFolder(
-          destination: target, overwrite: options.overwrite, needed: transfer.totalBytes)
-        Interrupt.shared.onAbort { staged.discard() }
-        do {
-          try transfer.run(in: staged.path, workers: workers, progress: progress)
-          try staged.publish()
-        } catch {
-          staged.discard()
-          throw error
-        }
+      name, total: transfer.tensorBytes + (arriving?.rest?.bytes ?? 0), progress,
+      style: run.progressStyle, besides: besides)
+    let (outcome, seconds) = try display.during { () throws -> Carried in
+      try Interrupt.shared.stopping(progress) { () throws -> Carried in
+        try carryOut(to: target, overwrite: options.overwrite, workers: workers, progress)
       }
     }
-    report(
-      result(workers: workers, target: target, seconds: seconds), findings(.done), json: run.json)
+    let done = outcome.done
+    var result = done.result(workers: workers, target: target, seconds: seconds)
+    if let download = outcome.download, download.files > 0 {
+      let total = done.transfer.tensorBytes
+      result.object["download"] = download.object(total: total)
+      result.rows += download.rows + [("meanwhile", download.share(of: total))]
+    }
+    done.report(result, done.findings(.done), json: run.json)
+  }
+
+  private func carryOut(
+    to target: String, overwrite: Bool, workers: Int, _ progress: TransferProgress
+  ) throws -> Carried {
+    guard let arriving else {
+      try write(to: target, overwrite: overwrite, workers: workers, progress)
+      return Carried(done: self)
+    }
+    return try Interrupt.shared.stopping(arriving.model.progress) { () throws -> Carried in
+      try carryOut(arriving, to: target, overwrite: overwrite, workers: workers, progress)
+    }
+  }
+
+  /// Writes everything beside its place, and puts it there when it is complete.
+  func write(
+    to target: String, overwrite: Bool, workers: Int, _ progress: TransferProgress
+  ) throws {
+    let staged = try StagedFolder(
+      destination: target, overwrite: overwrite, needed: transfer.totalBytes)
+    Interrupt.shared.onAbort { staged.discard() }
+    do {
+      try transfer.run(in: staged.path, workers: workers, progress: progress)
+      try staged.publish()
+    } catch {
+      staged.discard()
+      throw error
+    }
   }
 
   /// Refuses a destination that holds a source, directly or through links.
@@ -149,12 +179,27 @@ package struct Conversion {
       transfer.files.map { file in
         .object(JSONObject(["path": .string(file.path), "bytes": .integer(file.size)]))
       })
+    var rows: [(String, String)] = []
+    if let arriving {
+      let coming = arriving.model.coming(for: transfer, all: arriving.takesAll)
+      object["download"] = .object(
+        JSONObject([
+          "files": .integer(coming.files), "bytes": .integer(coming.bytes),
+          "foundBytes": .integer(arriving.model.found),
+        ]))
+      rows.append(
+        (
+          "to download",
+          coming.files == 0
+            ? "nothing"
+            : "\(Format.bytes(coming.bytes)) in \(Format.count(coming.files, "file")), into "
+              + arriving.model.folder
+        ))
+    }
     let enough = free.map { $0 < transfer.totalBytes ? ", too little" : "" } ?? ""
     return Outcome(
       object: object, heading: "Plan of the \(name); nothing was written.",
-      rows: [
-        ("model", architecture),
-        ("destination", target),
+      rows: [("model", architecture), ("destination", target)] + rows + [
         ("tensors", "\(Format.count(tensors)) (\(Format.count(transfer.tasks.count)) pieces)"),
         ("to read", Format.bytes(read)),
         ("to write", "\(Format.bytes(transfer.totalBytes)) in \(Format.count(fileCount, "file"))"),

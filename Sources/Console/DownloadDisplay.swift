@@ -167,7 +167,7 @@ package struct DownloadPicture {
   // MARK: Words
 
   /// What a file does that is not arriving.
-  private static func words(_ state: HubProgress.State) -> String? {
+  static func words(_ state: HubProgress.State) -> String? {
     switch state {
     case .waiting: "waiting"
     case .moving, .done: nil

@@ -19,6 +19,8 @@ package final class ProgressDisplay: Sendable {
   private let style: Style
   /// What is counted; `nil` counts bytes.
   private let unit: String?
+  /// What else is said behind the numbers.
+  private let besides: (@Sendable () -> String?)?
   private let start = ContinuousClock.now
   private let ended = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)
@@ -26,9 +28,12 @@ package final class ProgressDisplay: Sendable {
   /// - Parameters:
   ///   - total: the number that `progress.bytes` will reach.
   ///   - unit: what is counted, where it is not bytes: `sample`.
+  ///   - besides: what else is said each time, behind the numbers.
   package init(
-    _ label: String, total: Int, _ progress: TransferProgress, style: Style, unit: String? = nil
+    _ label: String, total: Int, _ progress: TransferProgress, style: Style, unit: String? = nil,
+    besides: (@Sendable () -> String?)? = nil
   ) {
+    self.besides = besides
     self.unit = unit
     self.label = label
     self.total = total
@@ -74,14 +79,12 @@ package final class ProgressDisplay: Sendable {
       case .bar:
         let line = Self.bar(
           label, done: progress.bytes, of: total, seconds: seconds, unit: unit,
-          width: Environment.terminalWidth(STDERR_FILENO))
+          besides: besides?(), width: Environment.terminalWidth(STDERR_FILENO))
         Report.write("\r\u{1B}[K" + line, to: STDERR_FILENO)
       case .lines:
-        Report.write(
-          label + ": "
-            + Self.numbers(done: progress.bytes, of: total, seconds: seconds, unit: unit)
-            .joined(separator: ", ") + "\n",
-          to: STDERR_FILENO)
+        let numbers = Self.numbers(done: progress.bytes, of: total, seconds: seconds, unit: unit)
+        let parts = numbers + [besides?()].compactMap { $0 }
+        Report.write(label + ": " + parts.joined(separator: ", ") + "\n", to: STDERR_FILENO)
       case .none: return
       }
     }
@@ -108,10 +111,11 @@ package final class ProgressDisplay: Sendable {
 
   /// One line with a bar, not longer than `width`.
   package static func bar(
-    _ label: String, done: Int, of total: Int, seconds: Double, unit: String? = nil, width: Int
+    _ label: String, done: Int, of total: Int, seconds: Double, unit: String? = nil,
+    besides: String? = nil, width: Int
   ) -> String {
     let numbers = numbers(done: done, of: total, seconds: seconds, unit: unit)
-    let text = numbers.joined(separator: "  ")
+    let text = (numbers + [besides].compactMap { $0 }).joined(separator: "  ")
     let room = min(30, width - label.count - text.count - 5)
     guard room >= 5 else { return String("\(label) \(text)".prefix(max(0, width - 1))) }
     return label + " " + meter(done, of: total, room) + "  " + text

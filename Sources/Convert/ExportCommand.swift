@@ -12,7 +12,8 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     discussion: """
       Names, types, files and their order are those of the Hugging Face model where it has weights; \
       its configuration, tokenizer, templates and code are copied byte for byte. How the checkpoint \
-      was cut for ranks is found out by itself.
+      was cut for ranks is found out by itself. Of a model on the hub, the small files and the headers of \
+      its weights are fetched, and nothing else of it unless the checkpoint lacks something.
 
       EXAMPLES
         convert export --hf-model ./llama --megatron-path ./run --hf-path ./out
@@ -48,21 +49,33 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { running.json }
 
   func run() throws {
-    let folder = try model.folder()
-    let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
     let megatronPath = checkpoint.megatronPath
     try RunFolder(resolving: megatronPath).requireDistributed()
-    let stored = try MegatronModel(path: megatronPath)
-    let plan = try ExportPlan(source, from: stored, ConversionOptions(tensors, layout))
+    let found = try model.find()
+    func planned(_ found: FoundModel) throws -> (source: HuggingFaceModel, plan: ExportPlan) {
+      let source = try found.open(isStrict: !tensors.isLenient)
+      let stored = try MegatronModel(path: megatronPath)
+      return (source, try ExportPlan(source, from: stored, ConversionOptions(tensors, layout)))
+    }
+    let (source, plan) =
+      try found.arriving?.explaining { try planned(found) } ?? planned(found)
     let target = Folder.absolute(place.huggingFacePath)
-    try Conversion(
+    var conversion = Conversion(
       name: "export", verb: "Exported", architecture: source.architecture,
-      sources: [folder, Folder.absolute(megatronPath)], destination: target,
-      tensors: plan.transfer.tasks.count, transfer: plan.transfer, notes: plan.notes,
+      sources: [found.folder, Folder.absolute(megatronPath)], destination: target,
+      tensors: plan.transfer.tasks.count, transfer: plan.transfer,
+      notes: found.notes + plan.notes,
       next: [
         ["convert", "inspect", target],
         ["convert", "compare", Folder.absolute(megatronPath), target],
       ]
-    ).run(destination, running)
+    )
+    conversion.arriving = found.arriving.map { arriving in
+      .init(arriving, takesAll: false) {
+        let plan = try planned(model.find()).plan
+        return (plan.transfer, found.notes + plan.notes)
+      }
+    }
+    try conversion.run(destination, running)
   }
 }

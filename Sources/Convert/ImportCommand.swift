@@ -13,6 +13,10 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
       The checkpoint is laid out as Megatron-Bridge lays it out, in iter_0000000, with the tokenizer \
       beside the weights. A destination that is not empty is refused without --overwrite.
 
+      Of a model on the hub, what is small and the headers of its weights come first, so that whatever \
+      stands in the way is said before the weights are fetched. They are converted while they arrive, \
+      and kept in the hub cache; an interrupted download is gone on with by the next run.
+
       EXAMPLES
         convert import --hf-model ./llama --megatron-path ./llama-megatron
         convert import --hf-model org/name --megatron-path ckpt --torch-dtype float16
@@ -39,22 +43,35 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
 
   func run() throws {
     try layout.requireWritable()
-    let folder = try model.folder()
-    let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
-    let plan = try ImportPlan(source, ConversionOptions(tensors, layout))
+    let found = try model.find()
+    let options = ConversionOptions(tensors, layout)
+    func planned(_ found: FoundModel) throws -> (
+      source: HuggingFaceModel, plan: ImportPlan, notes: [String]
+    ) {
+      let source = try found.open(isStrict: !tensors.isLenient)
+      let plan = try ImportPlan(source, options)
+      return (source, plan, found.notes + plan.notes + source.origin.notes(source.architecture))
+    }
+    let (source, plan, notes) = try planned(found)
     let target = Folder.absolute(place.megatronPath)
-    try Conversion(
-      name: "import", verb: "Imported", architecture: source.architecture, sources: [folder],
-      destination: target,
-      tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer,
-      notes: plan.notes + source.origin.notes(source.architecture),
+    var conversion = Conversion(
+      name: "import", verb: "Imported", architecture: source.architecture,
+      sources: [found.folder], destination: target,
+      tensors: source.weights?.tensors.count ?? 0, transfer: plan.transfer, notes: notes,
       next: [
         ["convert", "inspect", target],
         ["convert", "export"] + model.words + [
           "--megatron-path", target, "--hf-path", target + "-hf",
         ],
       ]
-    ).run(destination, running)
+    )
+    conversion.arriving = found.arriving.map { arriving in
+      .init(arriving, takesAll: true, rest: plan.rest) {
+        let (_, plan, notes) = try planned(found.whole)
+        return (plan.transfer, notes)
+      }
+    }
+    try conversion.run(destination, running)
   }
 }
 

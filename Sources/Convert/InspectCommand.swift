@@ -11,11 +11,12 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
     abstract: "Says what a file or checkpoint is.",
     discussion: """
       Takes a Hugging Face folder or reference, a .safetensors file, a file of torch.save, a Megatron \
-      run folder or one iteration in it, a NeMo 2 folder. Only headers and configuration are read, \
-      unless --checksums asks for all.
+      run folder or one iteration in it, a NeMo 2 folder. Only headers and configuration are read, of a \
+      model on the hub only those are fetched, unless --checksums asks for all.
 
       EXAMPLES
         convert inspect ./llama
+        convert inspect hf://org/name
         convert inspect run/iter_0000500 --tensors
         convert inspect model.safetensors --json
         convert inspect run --checksums
@@ -37,9 +38,15 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { json }
 
   func run() throws {
-    let thing = try StoredThing(path)
-    let inspection = try Inspection(thing)
-    let sums = checksums ? try inspection.checksums(thing) : nil
+    let inspection: Inspection
+    var sums: Checksums?
+    if checksums || Folder.exists(path) {
+      let thing = try StoredThing(path)
+      inspection = try Inspection(thing)
+      if checksums { sums = try inspection.checksums(thing) }
+    } else {
+      inspection = try Inspection(ModelReference(path).find())
+    }
     if json {
       Report.print(object(inspection, sums))
     } else {

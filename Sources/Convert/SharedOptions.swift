@@ -29,6 +29,11 @@ struct ModelOptions: ParsableArguments {
     try ModelReference(reference, revision: revision).folder()
   }
 
+  /// The model, of whose weights the headers are there at least.
+  func find() throws -> FoundModel {
+    try ModelReference(reference, revision: revision).find()
+  }
+
   /// The words that name the model on a command line.
   var words: [String] {
     ["--hf-model", reference] + (revision.map { ["--hf-revision", $0] } ?? [])

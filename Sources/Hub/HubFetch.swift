@@ -9,11 +9,11 @@ import Tensors
 /// fetches the file next. It gets its name only when it is whole and its checksum is right. One thread runs a fetch;
 /// any may ask how far it is.
 package final class HubFetch: Sendable {
-  let hub: Hub
+  package let hub: Hub
   let listing: HubListing
   package let file: HubFile
   let spot: any HubPlace
-  let progress: HubProgress
+  package let progress: HubProgress
   /// Where the file stands in `progress`.
   let index: Int
   /// Whether what is there is fetched anew.

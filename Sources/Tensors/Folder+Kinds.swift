@@ -19,6 +19,12 @@ extension Folder {
     }
   }
 
+  /// Whether two places that exist share their free space.
+  public static func areOnOneDisk(_ left: String, _ right: String) -> Bool {
+    var (one, other) = (stat(), stat())
+    return stat(left, &one) == 0 && stat(right, &other) == 0 && one.st_dev == other.st_dev
+  }
+
   public static func isFolder(_ path: String) -> Bool { kind(path) == .folder }
 
   public static func isFile(_ path: String) -> Bool {
