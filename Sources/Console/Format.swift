@@ -138,3 +138,10 @@ package enum Format {
     }.joined(separator: "\n")
   }
 }
+
+extension Duration {
+  /// In seconds.
+  package var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

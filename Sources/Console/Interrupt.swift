@@ -1,7 +1,17 @@
 import Checkpoints
 import Dispatch
 import Glibc
+import Hub
 import Synchronization
+
+/// Work that can be asked to end, from any thread.
+package protocol Cancellable: Sendable {
+  func cancel()
+  var isCancelled: Bool { get }
+}
+
+extension TransferProgress: Cancellable {}
+extension HubProgress: Cancellable {}
 
 /// What happens on Ctrl-C and SIGTERM: the work stops, what was written goes, the exit code is 130.
 ///
@@ -10,12 +20,13 @@ package final class Interrupt: Sendable {
   package static let shared = Interrupt()
 
   private struct Work: Sendable {
-    var progress: TransferProgress
+    var progress: any Cancellable
     var farewell: String
     var discard: @Sendable () -> Void = {}
   }
 
-  private let work = Mutex<Work?>(nil)
+  /// What is being done, the innermost last: a conversion may fetch what it reads.
+  private let work = Mutex<[Work]>([])
   private let isTerminated = Mutex(false)
 
   /// Whether the program was asked to end, rather than its work alone.
@@ -39,34 +50,37 @@ package final class Interrupt: Sendable {
   private func received(_ signal: Int32) {
     if signal == SIGTERM { isTerminated.withLock { $0 = true } }
     let current = work.withLock { $0 }
-    guard let current else {
+    guard let outermost = current.first else {
       Report.error("Interrupted.", label: "")
       _exit(ExitStatus.interrupted)
     }
-    if current.progress.isCancelled {
+    if current.allSatisfy(\.progress.isCancelled) {
       // The second time: whoever asks twice does not want to wait for the workers.
-      current.discard()
-      Report.error(current.farewell, label: "")
+      for work in current.reversed() { work.discard() }
+      Report.error(outermost.farewell, label: "")
       _exit(ExitStatus.interrupted)
     }
-    current.progress.cancel()
+    for work in current { work.progress.cancel() }
   }
 
   /// Runs `body` so that a signal cancels `progress`, and a second one ends the program.
   ///
   /// - Parameter farewell: what is said on the second one.
-  package func stopping<Result>(
-    _ progress: TransferProgress,
+  package func stopping<Result, Failure: Error>(
+    _ progress: any Cancellable,
     farewell: String = "Interrupted; what had been written was removed.",
-    _ body: () throws -> Result
-  ) rethrows -> Result {
-    work.withLock { $0 = Work(progress: progress, farewell: farewell) }
-    defer { work.withLock { $0 = nil } }
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    work.withLock { $0.append(Work(progress: progress, farewell: farewell)) }
+    defer { work.withLock { _ = $0.popLast() } }
     return try body()
   }
 
   /// Says how to remove what the work in progress writes.
   package func onAbort(_ discard: @escaping @Sendable () -> Void) {
-    work.withLock { $0?.discard = discard }
+    work.withLock { work in
+      guard let last = work.indices.last else { return }
+      work[last].discard = discard
+    }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Glibc
+import Hub
 
 /// A program of several commands: it parses, runs one, and turns errors into sentences and exit codes.
 ///
@@ -24,8 +25,13 @@ extension Program {
 
   private static func run(_ command: any ParsableCommand, _ arguments: [String]) -> Int32 {
     var command = command
+    let isHidden =
+      (command as? any ReportsJSON)?.wantsJSON == true || arguments.contains("--no-progress")
+    let hub = Hub(
+      HubSettings(environment: HubSettings.processEnvironment),
+      watching: DownloadDisplay(style: ProgressDisplay.style(isHidden: isHidden)))
     do {
-      try command.run()
+      try Hub.$current.withValue(hub) { try command.run() }
       return ExitStatus.done
     } catch let code as ExitCode {
       return code.rawValue
@@ -36,6 +42,9 @@ extension Program {
     } catch ConversionError.interrupted {
       Report.error(
         "Interrupted; nothing was published and what had been written was removed.", label: "")
+      return ExitStatus.interrupted
+    } catch HubError.interrupted {
+      Report.error("\(HubError.interrupted)", label: "")
       return ExitStatus.interrupted
     } catch {
       if (command as? any ReportsJSON)?.wantsJSON == true {

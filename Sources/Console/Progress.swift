@@ -114,10 +114,14 @@ package final class ProgressDisplay: Sendable {
     let text = numbers.joined(separator: "  ")
     let room = min(30, width - label.count - text.count - 5)
     guard room >= 5 else { return String("\(label) \(text)".prefix(max(0, width - 1))) }
-    let share = total > 0 ? min(1, Double(done) / Double(total)) : 1
+    return label + " " + meter(done, of: total, room) + "  " + text
+  }
+
+  /// A bar of so many columns.
+  package static func meter(_ done: Int, of total: Int, _ room: Int) -> String {
+    let share = total > 0 ? max(0, min(1, Double(done) / Double(total))) : 1
     let filled = Int(share * Double(room))
-    return label + " " + String(repeating: "━", count: filled)
-      + String(repeating: "─", count: room - filled) + "  " + text
+    return String(repeating: "━", count: filled) + String(repeating: "─", count: room - filled)
   }
 }
 
@@ -145,6 +149,12 @@ package enum Environment {
     var size = winsize()
     guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
+  }
+
+  package static func terminalHeight(_ descriptor: Int32) -> Int {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return 24 }
+    return Int(size.ws_row)
   }
 
   /// The processors there are to work on.

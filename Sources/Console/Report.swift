@@ -1,5 +1,6 @@
 import Checkpoints
 import Glibc
+import Hub
 import JSON
 
 /// How results and errors are written: one JSON object, or calm text.
@@ -48,7 +49,19 @@ package enum Report {
     if case ConversionError.coverage(let coverage, in: let place) = error {
       return sentences(coverage, in: place)
     }
+    if let error = error as? HubError, let near = nearest(error) {
+      return "\(error) Did you mean \(near)?"
+    }
     return "\(error)"
+  }
+
+  /// What there is that is written almost like what there is not.
+  private static func nearest(_ error: HubError) -> String? {
+    switch error {
+    case .noFile(_, _, let path, let known): Spelling.nearest(to: path, among: known)
+    case .noRevision(_, let revision, let known): Spelling.nearest(to: revision, among: known)
+    default: nil
+    }
   }
 
   private static func sentences(_ coverage: Coverage, in place: String) -> String {

@@ -12,6 +12,7 @@ public struct Digest: ~Copyable {
     case sha256
     /// The name that git has for a file of this many bytes: SHA-1 of `blob <size>`, a zero byte, and the file.
     case gitBlob(size: Int)
+    case sha1
   }
 
   private let handle: chttp_digest
@@ -66,7 +67,7 @@ extension Digest.Kind {
   var number: Int32 {
     switch self {
     case .sha256: Int32(CHTTP_SHA256)
-    case .gitBlob: Int32(CHTTP_SHA1)
+    case .gitBlob, .sha1: Int32(CHTTP_SHA1)
     }
   }
 

@@ -50,7 +50,7 @@ extension HubCache.Repository {
     return true
   }
 
-  private func copy(_ blob: String, to place: String) throws(FileError) {
+  func copy(_ blob: String, to place: String) throws(FileError) {
     let draft = cache.draft()
     let from = open(blob, O_RDONLY | O_CLOEXEC)
     guard from >= 0 else { throw .cannotOpen(path: blob, errno: errno) }

@@ -19,9 +19,15 @@ extension HubCache.Repository {
 
   func listingPath(_ commit: String) -> String { "\(folder)/trees/\(commit).json" }
 
-  func storedListing(_ commit: String, revision: String? = nil) -> Result<HubListing, ListingFault>
-  {
-    let path = listingPath(commit)
+  /// The listing of a commit that a folder of the user's own keeps below `store`.
+  func listing(_ commit: String, in store: String) -> HubListing? {
+    try? storedListing(commit, at: "\(store)/trees/\(commit).json").get()
+  }
+
+  func storedListing(
+    _ commit: String, revision: String? = nil, at place: String? = nil
+  ) -> Result<HubListing, ListingFault> {
+    let path = place ?? listingPath(commit)
     guard HubPath.isCommit(commit), Folder.exists(path) else { return .failure(.absent) }
     let bytes: [UInt8]
     do throws(FileError) {
@@ -52,23 +58,27 @@ extension HubCache.Repository {
   ///
   /// - Throws: `HubError.file`, `.unsafePath`.
   public func setListing(_ listing: HubListing) throws(HubError) {
+    guard let bytes = try stored(listing) else { return }
+    try cache.prepare()
+    try cache.write(bytes, as: listingPath(listing.commit))
+  }
+
+  /// A listing as a file holds it; `nil` for one that is not to be kept.
+  func stored(_ listing: HubListing) throws(HubError) -> [UInt8]? {
     guard HubPath.isCommit(listing.commit) else {
       throw .unsafePath(listing.commit, repository: id)
     }
     // Python believes no listing with a name of the shared store that is none, and writes none.
     if listing.files.contains(where: { $0.xetHash.map { !HubPath.isHexadecimal($0, 64) } ?? false })
     {
-      return
+      return nil
     }
     var members = JSONObject()
     for file in listing.files.sorted(by: { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }) {
       members[file.path] = file.stored
     }
     let whole: JSONObject = ["format_version": .integer(1), "files": .object(members)]
-    try cache.prepare()
-    try cache.write(
-      JSON.object(whole).serializedBytes(.indented(1), asciiOnly: true),
-      as: listingPath(listing.commit))
+    return JSON.object(whole).serializedBytes(.indented(1), asciiOnly: true)
   }
 }
 

@@ -41,7 +41,7 @@ public struct HubCache: Sendable {
     try? write(Array(Self.tag.utf8), as: tag, flushed: false)
   }
 
-  private static let tag = """
+  static let tag = """
     Signature: 8a477f597d28d172789f06886806bc55
     # This file is a cache directory tag created by huggingface_hub.
     # For information about cache directory tags, see:

@@ -21,8 +21,10 @@ public enum HubError: Error, Sendable {
   case badToken(source: String, endpoint: String)
   /// There is no such repository, or it is private and the token, if any, does not open it.
   case noRepository(HubRepository, endpoint: String, token: String?)
-  case noRevision(HubRepository, revision: String)
-  case noFile(HubRepository, revision: String, path: String)
+  /// - known: the branches and tags that there are, where they could be learned.
+  case noRevision(HubRepository, revision: String, known: [String])
+  /// - known: the files that there are, where they could be learned.
+  case noFile(HubRepository, revision: String, path: String, known: [String])
   /// The token may not do that.
   case notAllowed(what: String, HubRepository, token: String?, message: String?)
   /// Any other status, with what the hub says to it.
@@ -40,6 +42,7 @@ public enum HubError: Error, Sendable {
   /// What arrived is not what the hub promised, twice.
   case corrupt(path: String, url: String, expected: String, found: String)
   case tooShort(path: String, url: String, expected: Int, found: Int)
+  case tooLong(path: String, url: String, expected: Int)
   case file(FileError)
   case interrupted
 

@@ -7,12 +7,18 @@ public struct HubListing: Equatable, Sendable {
   public var commit: String
   /// In the order of their paths.
   public var files: [HubFile]
+  /// The paths of files that no system, or not every one, can have under that name.
+  public var leftOut: [String]
 
-  public init(repository: HubRepository, revision: String, commit: String, files: [HubFile]) {
+  public init(
+    repository: HubRepository, revision: String, commit: String, files: [HubFile],
+    leftOut: [String] = []
+  ) {
     self.repository = repository
     self.revision = revision
     self.commit = commit
     self.files = files
+    self.leftOut = leftOut
   }
 }
 

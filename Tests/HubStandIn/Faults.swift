@@ -115,3 +115,19 @@ struct Rule: Sendable {
   var fault: HubStandIn.Fault
   var times: Int
 }
+
+extension HubStandIn.Fault {
+  /// What of an answer it spoils: of two faults that spoil the same, the second waits for the next request.
+  var spoils: String {
+    switch self {
+    case .answer, .silence, .reset: "all"
+    case .stall, .cut: "end"
+    case .corrupt: "byte"
+    case .ignoreRange, .otherRange: "range"
+    case .slow: "speed"
+    case .chunked, .gzip: "form"
+    case .header(let name, _): "header \(name)"
+    case .wait: "beginning"
+    }
+  }
+}

@@ -64,8 +64,10 @@ extension Core {
         guard state.rules[index].times > 0, state.rules[index].match.holds(question) else {
           continue
         }
+        let fault = state.rules[index].fault
+        guard !met.contains(where: { $0.spoils == fault.spoils }) else { continue }
         state.rules[index].times -= 1
-        met.append(state.rules[index].fault)
+        met.append(fault)
       }
       return met
     }

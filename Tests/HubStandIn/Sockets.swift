@@ -39,16 +39,18 @@ final class Listener: @unchecked Sendable {
 
   /// The next connection; nil while none is accepted or after the end.
   func accepted() -> Int32? {
-    let current = lock.withLock { descriptor }
-    guard current >= 0 else { return nil }
-    var waiting = pollfd(fd: current, events: Int16(POLLIN), revents: 0)
-    guard poll(&waiting, 1, 100) > 0 else { return nil }
-    let connection = accept(current, nil, nil)
+    // Held all the while: a number that is closed elsewhere might be another socket's already.
+    let connection = lock.withLock { () -> Int32 in
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard descriptor >= 0, poll(&waiting, 1, 20) > 0 else { return -1 }
+      let connection = accept(descriptor, nil, nil)
+      if connection >= 0 { _ = fcntl(connection, F_SETFD, FD_CLOEXEC) }
+      return connection
+    }
     guard connection >= 0 else {
       usleep(1000)
       return nil
     }
-    _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
     var yes: Int32 = 1
     setsockopt(
       connection, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
