@@ -138,7 +138,8 @@ let package = Package(
       name: "HubStandInServer", dependencies: ["HubStandIn"], path: "Tests/HubStandInServer"),
     .testTarget(name: "HTTPTests", dependencies: ["HTTP", "HubStandIn", "Support", "Tensors"]),
     .testTarget(
-      name: "HubTests", dependencies: ["Hub", "HTTP", "HubStandIn", "JSON", "Support", "Tensors"]),
+      name: "HubTests",
+      dependencies: ["CLinux", "Hub", "HTTP", "HubStandIn", "JSON", "Support", "Tensors"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON", "Support"]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "Support"]),
     .testTarget(name: "SafeTensorsTests", dependencies: ["SafeTensors", "Support"]),

@@ -27,10 +27,10 @@ extension HubCache.Repository {
 
   /// Notes which commit a branch or tag is; of a commit, and where it is noted already, nothing is written.
   public func setRef(_ revision: String, _ commit: String) throws(HubError) {
-    guard revision != commit else { return }
     guard HubPath.isSafe(revision), HubPath.isCommit(commit) else {
       throw .unsafePath(revision, repository: id)
     }
+    guard revision != commit else { return }
     let path = "\(folder)/refs/\(revision)"
     if let file = try? InputFile(path), (try? file.readAll()) == Array(commit.utf8) { return }
     try cache.prepare()

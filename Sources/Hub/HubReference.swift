@@ -64,8 +64,9 @@ struct HubReferenceParser {
     if text.hasPrefix("hf://") { return try uri(text.dropFirst(5)) }
     if let body = try webBody() { return try uri(body[...]) }
     let name = text.prefix { $0 != "@" }
-    guard name.filter({ $0 == "/" }).count <= 1 else {
-      throw fault("it is no folder here, and a repository's name has at most two parts")
+    guard name.filter({ $0 == "/" }).count <= 1, !text.hasSuffix("/") else {
+      throw fault(
+        "it is no folder here, and a repository's name is one word, or two with a slash between")
     }
     return try location(text[...], kind: .model)
   }

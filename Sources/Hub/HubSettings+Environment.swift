@@ -19,6 +19,11 @@ extension HubSettings {
       environment["HF_HUB_CACHE"] ?? environment["HUGGINGFACE_HUB_CACHE"] ?? Self.join(home, "hub"))
     self.init(
       home: Folder.absolute(home), cache: Folder.absolute(cache), userAgent: "isthmus/\(version)")
+    if home.hasPrefix("~") || cache.hasPrefix("~") {
+      note(
+        home.hasPrefix("~") ? "HF_HOME" : "HF_HUB_CACHE",
+        "it begins with ~ and the name of no user.")
+    }
     readAddresses(environment)
     readTimeouts(environment)
     let tokens = expansion.expand(environment["HF_TOKEN_PATH"] ?? Self.join(home, "token"))

@@ -30,7 +30,7 @@ public enum ModelFiles {
 
   private static let weightEndings = [
     ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
-    ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".npz",
+    ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".ot", ".tflite", ".npz",
   ]
 
   private static let tokenizerNames: Set<String> = [
