@@ -158,7 +158,8 @@ let package = Package(
       name: "ArchitecturesTests",
       dependencies: ["Architectures", "JSON", "SafeTensors", "Support"]),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "Hub", "HubStandIn", "Support"]),
+      name: "CheckpointsTests",
+      dependencies: ["Checkpoints", "Console", "Hub", "HubStandIn", "Support"]),
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Support"]),
     .testTarget(
       name: "EngineTests",

@@ -20,7 +20,8 @@ public final class ArrivingModel: Sendable {
   public let missing: Int
   public let progress: HubProgress
   /// The weights that are missing, open.
-  package let files: [InputFile]
+  package let files: [SafeTensorsFile]
+  private let inputs: [InputFile]
   private let shards: [ArrivingShard]
   private let hub: Hub
   private let listing: HubListing
@@ -29,8 +30,7 @@ public final class ArrivingModel: Sendable {
 
   fileprivate init(
     _ reference: HubReference, folder: String, _ hub: Hub, _ listing: HubListing,
-    _ shards: [(shard: ArrivingShard, file: InputFile)], found: Int, _ progress: HubProgress,
-    _ failure: ArrivingFailure
+    _ shards: [Opened], found: Int, _ progress: HubProgress, _ failure: ArrivingFailure
   ) {
     self.reference = reference
     self.folder = folder
@@ -41,6 +41,7 @@ public final class ArrivingModel: Sendable {
     self.found = found
     commit = listing.commit
     files = shards.map(\.file)
+    inputs = shards.map(\.input)
     failureBox = failure
     missing = shards.reduce(0) { $0.saturatingAdd($1.shard.missing) }
   }
@@ -120,7 +121,12 @@ public final class ArrivingModel: Sendable {
   public func finish() throws(HubError) -> Bool {
     group.wait()
     if let error = failure { throw error }
-    return zip(shards, files).allSatisfy { $0.isSound($1) }
+    return zip(shards, zip(inputs, files)).allSatisfy { shard, file in
+      guard shard.fetch.isDone else { return true }
+      let header = file.1.header.rawHeader
+      return shard.fetch.restarts == 0 && file.0.isSame(asFileAt: shard.fetch.place)
+        && (try? InputFile(shard.fetch.place).read(0..<header.count)) == header
+    }
   }
 
   /// Ends what was started; what has arrived stays for a later run.
@@ -131,16 +137,24 @@ public final class ArrivingModel: Sendable {
 }
 
 extension ArrivingModel {
-  /// How much of a file is asked for so that its header is among it, mostly.
-  private static let beginning = 1 << 20
-
   /// Finds a model: fetches what is small and the headers of its weights, and leaves the rest to be fetched.
   ///
+  /// - Parameters:
+  ///   - needsWeights: whether a model without weights is of no use where no connection is allowed.
+  ///   - beginning: how much of a file is asked for so that its header is among it, mostly.
   /// - Returns: where the model lies; its weights, where they are not all there.
   /// - Throws: `HubError`, `SafeTensorsError` for an index that cannot be understood.
-  static func find(_ reference: HubReference, _ hub: Hub) throws -> FoundModel {
+  package static func find(
+    _ reference: HubReference, _ hub: Hub, needsWeights: Bool = true, beginning: Int = 1 << 20
+  ) throws -> FoundModel {
+    if hub.settings.offline != nil {
+      do throws(HubError) { return FoundModel(try hub.snapshot(reference, .model)) } catch {
+        guard case .offline = error, !needsWeights else { throw error }
+        return FoundModel(try hub.snapshot(reference, .withoutWeights))
+      }
+    }
     let small = try hub.snapshot(reference, .withoutWeights)
-    guard hub.settings.offline == nil, let listing = small.listing else {
+    guard let listing = small.listing else {
       return FoundModel(try hub.snapshot(reference, .model))
     }
     let weights = HubNeed.model.choose(from: listing, in: reference.path)
@@ -169,20 +183,16 @@ extension ArrivingModel {
       if missing.isEmpty { return }
       shown.say("reading the headers of \(missing.count) \(missing.count == 1 ? "file" : "files")")
       try hub.inParallel(missing, progress: shown) { fetch throws(HubError) in
-        _ = try fetch.fetchHeader(beginning)
+        try fetch.run(atLeast: beginning)
+        if let end = try? fetch.headerEnd() { try fetch.run(atLeast: end) }
       }
       shown.say(nil)
     }
     let failure = ArrivingFailure()
-    var shards: [(shard: ArrivingShard, file: InputFile)] = []
-    for fetch in fetches where !fetch.isDone {
-      let path = "\(small.folder)/\(name(fetch.file))"
-      let end = try fetch.fetchHeader(beginning)
-      let header = try InputFile(fetch.place).read(0..<end)
-      let shard = ArrivingShard(path, fetch, header: header, failure)
-      let file = try InputFile(path, at: fetch.place, size: fetch.file.size, arriving: shard)
-      shards.append((shard, file))
+    let opened = try fetches.filter { !$0.isDone }.map { fetch in
+      try Opened(fetch, as: "\(small.folder)/\(name(fetch.file))", beginning, failure)
     }
+    let shards = opened.filter { !$0.shard.fetch.isDone }
     var model = FoundModel(small)
     guard !shards.isEmpty else { return model }
     model.arriving = ArrivingModel(
@@ -191,21 +201,59 @@ extension ArrivingModel {
   }
 }
 
+/// A shard whose header has been read.
+private struct Opened {
+  let shard: ArrivingShard
+  let input: InputFile
+  let file: SafeTensorsFile
+
+  /// Reads the header, which has been fetched.
+  ///
+  /// What lies there may be of another program's making, and not the beginning of the file: what is no header is
+  /// fetched anew.
+  init(
+    _ fetch: HubFetch, as path: String, _ beginning: Int, _ failure: ArrivingFailure
+  ) throws {
+    do throws(SafeTensorsError) {
+      try self.init(fetch, as: path, end: fetch.headerEnd(), failure)
+    } catch {
+      guard case .header = error else { throw error }
+      try fetch.forget()
+      try self.init(fetch, as: path, end: fetch.fetchHeader(beginning), failure)
+    }
+  }
+
+  private init(
+    _ fetch: HubFetch, as path: String, end: Int, _ failure: ArrivingFailure
+  ) throws(SafeTensorsError) {
+    shard = ArrivingShard(fetch, header: end, as: path, failure)
+    do {
+      input = try InputFile(path, at: fetch.place, size: fetch.file.size, arriving: shard)
+    } catch { throw .file(error) }
+    file = try SafeTensorsFile(input)
+  }
+}
+
 extension HubFetch {
   /// Fetches the beginning of a safetensors file, as far as its header reaches.
   ///
   /// - Returns: the end of the header; what a header that makes no sense has of it.
-  fileprivate func fetchHeader(_ beginning: Int) throws(HubError) -> Int {
+  @discardableResult
+  fileprivate func fetchHeader(_ beginning: Int) throws -> Int {
     try run(atLeast: beginning)
+    let end = try headerEnd()
+    try run(atLeast: end)
+    return end
+  }
+
+  /// Where the header ends by its length, the first bytes of the file.
+  fileprivate func headerEnd() throws(SafeTensorsError) -> Int {
     let length: [UInt8]
-    do throws(FileError) {
-      length = try InputFile(place).read(0..<min(8, available))
-    } catch { throw .file(error) }
+    do { length = try InputFile(place).read(0..<min(8, available)) } catch { throw .file(error) }
     let count = length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length.count == 8, count <= UInt64(SafeTensorsHeader.lengthLimit),
       8 + Int(count) <= file.size
-    else { return min(8, available) }
-    try run(atLeast: 8 + Int(count))
+    else { return length.count }
     return 8 + Int(count)
   }
 }
@@ -239,8 +287,9 @@ public struct FoundModel: Sendable {
 extension ModelReference {
   /// Finds the model and fetches the headers of its weights, the weights themselves when they are needed.
   ///
+  /// - Parameter needsWeights: whether a model without weights is of no use where no connection is allowed.
   /// - Throws: as `folder()`, and what is wrong with the index of the weights.
-  public func find() throws -> FoundModel {
+  public func find(needsWeights: Bool = true) throws -> FoundModel {
     let hub = Hub.current
     guard text.hasPrefix("hf://") || !Folder.exists(text),
       !["/", ".", "~"].contains(where: text.hasPrefix),
@@ -248,6 +297,6 @@ extension ModelReference {
         parsing: text, revision: revision, endpoint: hub.settings.endpoint),
       reference.repository.kind == .model
     else { return FoundModel(folder: try folder()) }
-    return try ArrivingModel.find(reference, hub)
+    return try ArrivingModel.find(reference, hub, needsWeights: needsWeights)
   }
 }

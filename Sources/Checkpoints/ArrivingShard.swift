@@ -5,25 +5,22 @@ import Tensors
 
 /// One file of a model's weights on its way from the hub: says what of it is there to whoever reads it.
 final class ArrivingShard: Arrival {
-  /// What it is called in its folder.
-  let path: String
   let fetch: HubFetch
-  /// The end of what was fetched of it to be read unchecked: its header.
+  /// What it will be called, for messages.
+  private let path: String
+  /// The end of what is read of it unchecked: its header.
   private let header: Int
-  /// The checksum of that.
-  private let headerSum: UInt32
   private let failure: ArrivingFailure
   /// Whether somebody brings it in the background.
   private let isComing = Atomic<Bool>(false)
   private let turn = Mutex(())
 
-  /// - Parameter header: the bytes up to its end, which are there.
-  init(_ path: String, _ fetch: HubFetch, header: [UInt8], _ failure: ArrivingFailure) {
-    self.path = path
+  /// - Parameter header: where its header ends; all of that is there.
+  init(_ fetch: HubFetch, header: Int, as path: String, _ failure: ArrivingFailure) {
     self.fetch = fetch
-    self.header = header.count
+    self.header = header
+    self.path = path
     self.failure = failure
-    headerSum = crc32(header)
   }
 
   /// The bytes that are still to come.
@@ -54,17 +51,6 @@ final class ArrivingShard: Arrival {
       failure.note(error)
       throw lost
     }
-  }
-
-  /// Whether all that was read is what it is now that all is there and checked; true if it is not there.
-  ///
-  /// - Parameter file: what was read from.
-  func isSound(_ file: InputFile) -> Bool {
-    guard fetch.isDone else { return true }
-    guard fetch.restarts == 0, file.isSame(asFileAt: fetch.place),
-      let start = try? InputFile(fetch.place).read(0..<header)
-    else { return false }
-    return crc32(start) == headerSum
   }
 
   private var lost: FileError {

@@ -24,7 +24,7 @@ public struct HuggingFaceModel: Sendable {
   }
 
   /// Opens a folder that some of the weights are still on their way into.
-  package init(folder: String, isStrict: Bool, arriving: [InputFile]) throws {
+  package init(folder: String, isStrict: Bool, arriving: [SafeTensorsFile]) throws {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
     let hasWeights =

@@ -102,14 +102,15 @@ extension Inspection {
     try self.init(huggingFace: found.folder, arriving: found.arriving?.files ?? [])
     notes = found.notes + notes
     guard let arriving = found.arriving else { return }
-    path = "hf://\(arriving.reference.repository.name)"
+    path =
+      "hf://\(arriving.reference.repository.name)"
       + (arriving.reference.revision.map { "@\($0)" } ?? "")
     title = "Hugging Face repository"
     add("commit", "commit", .string(arriving.commit))
     add("in the cache", "cached_bytes", .integer(arriving.found))
   }
 
-  private init(huggingFace folder: String, arriving: [InputFile] = []) throws {
+  private init(huggingFace folder: String, arriving: [SafeTensorsFile] = []) throws {
     let entries = (Folder.entries(folder) ?? []) + arriving.map { Folder.name($0.path) }
     let hasWeights = entries.contains {
       $0.hasSuffix(".safetensors") || $0 == ShardedFolder.indexName

@@ -74,7 +74,8 @@ extension Conversion {
         progress.restart()
         (done.transfer, done.notes) = try arriving.again()
         done.notes.append(
-          "What had arrived was not what the hub promised; it was fetched anew, and all was converted again.")
+          "What had arrived was not what the hub promised; it was fetched anew, and all was converted again."
+        )
         state.withLock { $0.isRepeated = true }
         try done.write(to: target, overwrite: overwrite, workers: workers, progress)
       }

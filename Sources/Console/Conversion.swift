@@ -180,8 +180,13 @@ package struct Conversion {
         .object(JSONObject(["path": .string(file.path), "bytes": .integer(file.size)]))
       })
     var rows: [(String, String)] = []
+    var needed = transfer.totalBytes
     if let arriving {
       let coming = arriving.model.coming(for: transfer, all: arriving.takesAll)
+      if Folder.areOnOneDisk(arriving.model.folder, Folder.existingAncestor(target)) {
+        needed = needed.saturatingAdd(coming.bytes)
+        object["diskNeeded"] = .integer(needed)
+      }
       object["download"] = .object(
         JSONObject([
           "files": .integer(coming.files), "bytes": .integer(coming.bytes),
@@ -196,7 +201,7 @@ package struct Conversion {
               + arriving.model.folder
         ))
     }
-    let enough = free.map { $0 < transfer.totalBytes ? ", too little" : "" } ?? ""
+    let enough = free.map { $0 < needed ? ", too little" : "" } ?? ""
     return Outcome(
       object: object, heading: "Plan of the \(name); nothing was written.",
       rows: [("model", architecture), ("destination", target)] + rows + [
@@ -210,7 +215,7 @@ package struct Conversion {
         ),
         (
           "disk",
-          "\(Format.bytes(transfer.totalBytes)) needed, "
+          "\(Format.bytes(needed)) needed, "
             + "\(free.map(Format.bytes) ?? "an unknown amount") free\(enough)"
         ),
       ], next: [])

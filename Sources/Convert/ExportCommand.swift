@@ -51,7 +51,7 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
   func run() throws {
     let megatronPath = checkpoint.megatronPath
     try RunFolder(resolving: megatronPath).requireDistributed()
-    let found = try model.find()
+    let found = try model.find(needsWeights: false)
     func planned(_ found: FoundModel) throws -> (source: HuggingFaceModel, plan: ExportPlan) {
       let source = try found.open(isStrict: !tensors.isLenient)
       let stored = try MegatronModel(path: megatronPath)
@@ -72,7 +72,7 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     )
     conversion.arriving = found.arriving.map { arriving in
       .init(arriving, takesAll: false) {
-        let plan = try planned(model.find()).plan
+        let plan = try planned(model.find(needsWeights: false)).plan
         return (plan.transfer, found.notes + plan.notes)
       }
     }

@@ -178,7 +178,12 @@ struct InspectCommand: ParsableCommand, ReportsJSON {
     }
     return switch inspection.format {
     case "huggingface" where inspection.architecture != nil:
-      [["convert", "import", "--hf-model", path, "--megatron-path", path + "-megatron"]]
+      [
+        [
+          "convert", "import", "--hf-model", path, "--megatron-path",
+          (path.hasPrefix("hf://") ? Folder.name(path) : path) + "-megatron",
+        ]
+      ]
     case "torch_dist", "dcp", "nemo2":
       [
         [

@@ -30,8 +30,10 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// The model, of whose weights the headers are there at least.
-  func find() throws -> FoundModel {
-    try ModelReference(reference, revision: revision).find()
+  ///
+  /// - Parameter needsWeights: whether it is of no use without where no connection is allowed.
+  func find(needsWeights: Bool = true) throws -> FoundModel {
+    try ModelReference(reference, revision: revision).find(needsWeights: needsWeights)
   }
 
   /// The words that name the model on a command line.

@@ -119,6 +119,19 @@ package final class HubFetch: Sendable {
     if until != nil { state.withLock { $0.end() } }
   }
 
+  /// Throws away what is there of a file that is not whole; nobody may have read of it.
+  ///
+  /// - Throws: `HubError`.
+  package func forget() throws(HubError) {
+    let lock = try HubLock(spot.lock(file), isStopped: { [progress] in progress.isCancelled }) {
+      _ in
+    }
+    defer { withExtendedLifetime(lock) {} }
+    if try spot.adopt(file) { return try finish() }
+    let place = try spot.incomplete(file)
+    try HubError.files { () throws(FileError) in try Folder.removeFile(place) }
+  }
+
   /// Says where bytes arrive from now on.
   func arrives(_ arriving: HTTPFile) {
     state.withLock {

@@ -18,7 +18,7 @@ struct ShardedFolderLoader {
   /// The names in the folder.
   let present: [String]
   /// Files that are not in the folder yet, by their names.
-  var arriving: [String: InputFile] = [:]
+  var arriving: [String: SafeTensorsFile] = [:]
   var faults: [FolderFault] = []
   var files: [SafeTensorsFile] = []
   var fileNames: [String] = []
@@ -182,7 +182,7 @@ struct ShardedFolderLoader {
       let result: Result<SafeTensorsFile, SafeTensorsError>
       do throws(SafeTensorsError) {
         if let file = files[position] {
-          result = .success(try SafeTensorsFile(file))
+          result = .success(file)
         } else {
           result = .success(try SafeTensorsFile(paths[position]))
         }

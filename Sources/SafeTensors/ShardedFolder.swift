@@ -49,8 +49,8 @@ public struct ShardedFolder: Sendable {
 
   /// Opens all weights of a folder, some of which are still on their way into it.
   ///
-  /// - Parameter arriving: files whose headers are there or will be; `path` says what they will be called.
-  package init(_ folder: String, arriving: [InputFile]) throws(SafeTensorsError) {
+  /// - Parameter arriving: files whose headers are there; `path` says what they will be called.
+  package init(_ folder: String, arriving: [SafeTensorsFile]) throws(SafeTensorsError) {
     var loader = try ShardedFolderLoader(
       folder: folder, besides: arriving.map { Folder.name($0.path) })
     loader.arriving = Dictionary(

@@ -76,7 +76,8 @@ struct GrowingModel {
 
   func open(strict: Bool = true) throws -> HuggingFaceModel {
     try HuggingFaceModel(
-      folder: folder.path, isStrict: strict, arriving: shards.map { try $0.open(as: folder) })
+      folder: folder.path, isStrict: strict,
+      arriving: shards.map { try SafeTensorsFile($0.open(as: folder)) })
   }
 }
 
