@@ -8,4 +8,7 @@ public protocol HubWatching: Sendable {
   func during<Result>(
     _ progress: HubProgress, _ work: () throws(HubError) -> Result
   ) throws(HubError) -> Result
+
+  /// Tells what the user should know.
+  func note(_ text: String)
 }
