@@ -55,8 +55,8 @@ extension HubPublishingError: CustomStringConvertible {
       "\(variable) forbids connections, so nothing can be pushed to \(repository.name). "
         + "Unset it, or leave --push out and push later with convert push."
     case .notAModel(let text):
-      "\(text) is no model repository, and a model is pushed to one. Name it as org/name, or "
-        + "org/name@branch for another branch than main."
+      "\(text) is no model repository as a whole, and a model is pushed to one. Name it as org/name, or "
+        + "org/name@branch for another branch than main (a slash in a branch is written %2F)."
     case .notABranch(let revision, let repository):
       "\(revision) of \(repository.name) is no branch, and a commit needs one to stand on. "
         + "Name a branch, as in \(repository.name)@main."
