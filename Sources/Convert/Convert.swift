@@ -29,6 +29,6 @@ import Console
     version: "0.1.0",
     subcommands: [
       ImportCommand.self, ExportCommand.self, RoundtripCommand.self, InspectCommand.self,
-      CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self,
+      CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self, CacheCommand.self,
     ])
 }
