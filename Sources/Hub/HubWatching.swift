@@ -12,3 +12,8 @@ public protocol HubWatching: Sendable {
   /// Tells what the user should know.
   func note(_ text: String)
 }
+
+extension HubWatching {
+  /// Nobody is told.
+  public func note(_ text: String) {}
+}
