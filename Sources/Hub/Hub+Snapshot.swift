@@ -58,7 +58,7 @@ extension Hub {
     let listing = try listing(
       repository, revision: revision, in: destination, progress: progress, isPatient: isPatient)
     let files = try chosen(need, reference.path, from: listing)
-    let place = try place(of: listing, destination)
+    let place = try place(of: listing, destination, progress: progress)
     var missing: [HubFile] = []
     var begun: [String: Int] = [:]
     for file in files {
@@ -89,7 +89,7 @@ extension Hub {
   public func carryOut(
     _ plan: HubPlan, progress: HubProgress = HubProgress()
   ) throws(HubError) -> HubSnapshot {
-    let place = try place(of: plan.listing, plan.destination)
+    let place = try place(of: plan.listing, plan.destination, progress: progress)
     try requireSpace(plan, in: place.folder)
     // The large ones first, so that no worker is left alone with one of them in the end.
     let order = plan.missing.enumerated().sorted {
@@ -120,13 +120,15 @@ extension Hub {
     try? cache.repository(listing.repository).setRef(listing.revision, listing.commit)
   }
 
-  func place(of listing: HubListing, _ destination: HubDestination) throws(HubError) -> any HubPlace
-  {
+  func place(
+    of listing: HubListing, _ destination: HubDestination, progress: HubProgress?
+  ) throws(HubError) -> any HubPlace {
     let repository = cache.repository(listing.repository)
     switch destination {
     case .cache: return try CachePlace(repository, commit: listing.commit)
     case .folder(let folder):
-      return LocalPlace(folder, cache: repository, commit: listing.commit)
+      return LocalPlace(
+        folder, cache: repository, commit: listing.commit, progress: progress)
     }
   }
 

@@ -12,11 +12,16 @@ struct LocalPlace: HubPlace {
   /// Where a file may lie already.
   let cache: HubCache.Repository
   let commit: String
+  /// Ends the reading of large files, and shows it.
+  let progress: HubProgress?
 
-  init(_ folder: String, cache: HubCache.Repository, commit: String) {
+  init(
+    _ folder: String, cache: HubCache.Repository, commit: String, progress: HubProgress? = nil
+  ) {
     self.folder = Folder.absolute(folder)
     self.cache = cache
     self.commit = commit
+    self.progress = progress
   }
 
   private var store: String { folder + "/.cache/huggingface" }

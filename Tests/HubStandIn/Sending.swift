@@ -16,6 +16,7 @@ extension Core {
   func answer(_ question: Question, _ connection: Connection) -> Bool {
     var question = question
     let number = question.index
+    defer { note(number) { $0.isFinished = true } }
     var trouble = Trouble()
     var given: Answer?
     var changed: [(String, String?)] = []
@@ -25,6 +26,7 @@ extension Core {
         given = Answer(
           status, headers: headers.sorted { $0.key < $1.key }.map { ($0, $1) }, body: .bytes(body))
       case .silence:
+        note(number) { $0.isSettled = true }
         connection.waitForEnd { !isStopped }
         return false
       case .reset:
@@ -51,9 +53,8 @@ extension Core {
     }
     let status = answer.status
     note(number) { $0.status = status }
-    let keeps = send(answer, to: question, connection, trouble)
-    note(number) { $0.isFinished = true }
-    return keeps && question.headers["connection"]?.lowercased() != "close" && !isStopped
+    return send(answer, to: question, connection, trouble)
+      && question.headers["connection"]?.lowercased() != "close" && !isStopped
   }
 
   /// The faults that meet this request, used up by it.
@@ -128,6 +129,7 @@ extension Core {
       }
     }
     if trouble.stall != nil, done < body.count {
+      note(number) { $0.isSettled = true }
       connection.waitForEnd { !isStopped }
       return false
     }
