@@ -31,6 +31,8 @@ package final class DownloadDisplay: HubWatching {
     return try Interrupt.shared.stopping(progress, farewell: farewell, work)
   }
 
+  package func note(_ text: String) { Report.error("note: \(text)", label: "") }
+
   private static func show(
     _ progress: HubProgress, _ style: ProgressDisplay.Style, until ended: DispatchSemaphore
   ) {

@@ -60,11 +60,16 @@ extension Hub {
     let files = try chosen(need, reference.path, from: listing)
     let place = try place(of: listing, destination, progress: progress)
     var missing: [HubFile] = []
+    var adopted: [HubFile] = []
     var begun: [String: Int] = [:]
     for file in files {
       if progress.isCancelled { throw .interrupted }
       if !isForced {
         if try place.has(file) { continue }
+        if place.canAdopt(file) {
+          adopted.append(file)
+          continue
+        }
         let incomplete = try place.incomplete(file)
         begun[incomplete] = HubFetch.begun(incomplete, file)
       }
@@ -81,8 +86,9 @@ extension Hub {
           + (listing.leftOut.count > 3 ? " and \(listing.leftOut.count - 3) more." : "."))
     }
     return HubPlan(
-      listing: listing, folder: place.folder, path: reference.path, files: files, missing: missing,
-      begun: begun.values.reduce(0, +), destination: destination, isForced: isForced, notes: notes)
+      listing: listing, folder: place.folder, path: reference.path, files: files,
+      missing: missing, adopted: adopted, begun: begun.values.reduce(0, +),
+      destination: destination, isForced: isForced, notes: notes)
   }
 
   /// Fetches what a plan says is missing, and notes the revision's commit when all is there.
@@ -96,7 +102,7 @@ extension Hub {
       ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
     }
     var fetches: [HubFetch] = []
-    for (_, file) in order {
+    for file in order.map(\.element) + plan.adopted {
       fetches.append(
         try HubFetch(
           self, plan.listing, file, into: place, progress: progress, isForced: plan.isForced))

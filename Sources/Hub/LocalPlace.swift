@@ -144,9 +144,11 @@ struct LocalPlace: HubPlace {
     }
   }
 
+  func canAdopt(_ file: HubFile) -> Bool { cache.has(file, commit) }
+
   func adopt(_ file: HubFile) throws(HubError) -> Bool {
     if try has(file) { return true }
-    guard cache.has(file, commit) else { return false }
+    guard canAdopt(file) else { return false }
     let (source, place) = (try cache.place(file.path, commit), try final(file))
     try HubError.files { () throws(FileError) in try cache.copy(source, to: place) }
     try note(file)

@@ -61,7 +61,9 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { running.json }
 
   func run() throws {
-    let all = adapters.all
+    let all = try adapters.all.map {
+      WeightedPath(try AdapterReference($0.path).place(), weight: $0.weight)
+    }
     // Before the base, which may be far away.
     for adapter in all { _ = try Adapter.Format(of: adapter.path) }
     let found = try BaseModel(base.wish, adapter: all[0].path)

@@ -17,7 +17,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .customLong("hf-revision"),
     help: ArgumentHelp(
-      "The branch, tag or commit in the hub cache. (default: main)", valueName: "revision"))
+      "The branch, tag or commit on the hub. (default: main)", valueName: "revision"))
   var revision: String?
 
   @Option(

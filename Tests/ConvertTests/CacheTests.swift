@@ -29,7 +29,7 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
   try Support.withTemporaryFolder { folder in
     try fillCache(folder.appending(path: "hub"))
     for variables in [
-      ["HF_HOME": folder.path, "HF_HUB_CACHE": ""],
+      ["HF_HOME": folder.path],
       ["HF_HOME": "/nowhere", "HF_HUB_CACHE": folder.path + "/hub"],
     ] {
       let outcome = try program.run(
@@ -44,7 +44,7 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
 @Test func revisionsThatAreNotCachedAreNotReplacedByOthers() throws {
   try Support.withTemporaryFolder { folder in
     try fillCache(folder.appending(path: "hub"))
-    let environment = ["HF_HOME": folder.path, "HF_HUB_CACHE": ""]
+    let environment = ["HF_HOME": folder.path]
     let known = try program.run(
       ["inspect", "org/demo", "--json"], environment: environment)
     #expect(known.status == 0)
