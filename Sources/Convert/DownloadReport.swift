@@ -7,7 +7,7 @@ import Tensors
 struct DownloadReport {
   let reference: HubReference
   /// The one file that was asked for, whose own path is the result.
-  let isSingle: String?
+  let single: String?
   /// Whether the files go where every command finds them by the reference alone.
   let isShared: Bool
   let running: DownloadRunning
@@ -15,7 +15,7 @@ struct DownloadReport {
   // MARK: Done
 
   func show(_ snapshot: HubSnapshot, seconds: Double) {
-    let path = isSingle.map { "\(snapshot.folder)/\($0)" } ?? snapshot.folder
+    let path = single.map { "\(snapshot.folder)/\($0)" } ?? snapshot.folder
     let bytes = Self.bytes(snapshot.files)
     if running.json {
       var object = common("done", snapshot.commit, path, snapshot.files)
@@ -76,7 +76,7 @@ struct DownloadReport {
     let free = Folder.freeBytes(plan.folder)
     let missing = Set(plan.missing.map(\.path))
     if running.json {
-      let path = isSingle.map { "\(plan.folder)/\($0)" } ?? plan.folder
+      let path = single.map { "\(plan.folder)/\($0)" } ?? plan.folder
       var object = common("planned", plan.listing.commit, path, plan.files)
       object["missingFiles"] = .integer(plan.missing.count)
       object["missingBytes"] = .integer(plan.bytes)
