@@ -89,6 +89,11 @@ extension Core {
     } else if !headers.contains(where: { $0.0.lowercased() == "content-length" }) {
       headers.append(("Content-Length", "\(body.count)"))
     }
+    if question.server == .hub, !headers.contains(where: { $0.0.lowercased() == "ratelimit" }) {
+      // The hub says with every answer how much is left.
+      headers.append(("RateLimit", "\"resolvers\";r=2998;t=172"))
+      headers.append(("RateLimit-Policy", "\"fixed window\";\"resolvers\";q=3000;w=300"))
+    }
     headers.append(("X-Request-Id", "Root=1-\(question.index)"))
     let head =
       ["HTTP/1.1 \(answer.status) \(Answer.reason(answer.status))"]
