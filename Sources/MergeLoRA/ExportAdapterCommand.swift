@@ -58,8 +58,8 @@ struct SingleAdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("lora-checkpoint"),
     help: ArgumentHelp(
-      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder.",
-      valueName: "path"))
+      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder, or its name on the hub.",
+      valueName: "path|ref"))
   var path: String
 }
 

@@ -4,6 +4,7 @@ import Glibc
 import Hub
 import HubStandIn
 import Support
+import Synchronization
 import Tensors
 import Testing
 
@@ -161,6 +162,34 @@ import Testing
       let again = Hub(Hub.current.settings)
       let now = try Hub.$current.withValue(again) { try Self.resolve("org/tiny") }
       #expect(now.hasSuffix(other))
+    }
+  }
+
+  /// Keeps what it is told.
+  private final class Listener: HubWatching {
+    let notes = Mutex<[String]>([])
+
+    func during<Result>(
+      _ progress: HubProgress, _ work: () throws(HubError) -> Result
+    ) throws(HubError) -> Result { try work() }
+
+    func note(_ text: String) { notes.withLock { $0.append(text) } }
+  }
+
+  @Test func whoeverWatchesIsToldOnceThatTheHubCannotBeReached() throws {
+    try Self.online { hub, folder in
+      try hub.put("org/tiny", files: ["config.json": .text("{}")])
+      let first = try Self.resolve("org/tiny")
+      hub.stop()
+      let listener = Listener()
+      try Hub.$current.withValue(Hub(Hub.current.settings, watching: listener)) {
+        for _ in 0..<3 {
+          let again = try Self.resolve("org/tiny")
+          #expect(again == first)
+        }
+      }
+      let notes = listener.notes.withLock { $0 }
+      #expect(notes.count == 1 && notes.first?.contains("cannot be reached") == true)
     }
   }
 
