@@ -107,7 +107,8 @@ bool chttp_begin_body(request_line *line) {
   }
   if (status == 206 || position == 0) return true;
   if (file->size >= 0 && line->length >= 0 && line->length != file->size) {
-    refuse(line, CHTTP_BAD_ANSWER, "it is not of the size of the file that was begun");
+    // Whoever answered may be gone the next time.
+    refuse(line, CHTTP_BROKEN_OFF, "what it sends is not of the size of the file that was begun");
     return false;
   }
   line->failure = chttp_file_start_over((chttp_file){(uintptr_t)file});
