@@ -101,7 +101,8 @@ bool chttp_begin_body(request_line *line) {
   }
   // Whether it is the file at all is settled before anything of it is given up: what answers all questions
   // with a page of its own must not cost what took hours to come.
-  if (file->size >= 0 && line->until < 0 && line->length > file->size - (status == 206 ? position : 0)) {
+  long room = file->size - (status == 206 ? position : 0);
+  if (file->size >= 0 && line->until < 0 && line->length > room) {
     refuse(line, CHTTP_TOO_LONG, "");
     return false;
   }
