@@ -101,13 +101,15 @@ bool chttp_begin_body(request_line *line) {
   }
   // Whether it is the file at all is settled before anything of it is given up: what answers all questions
   // with a page of its own must not cost what took hours to come.
-  if (file->size >= 0 && line->until < 0 && line->length > file->size - (status == 206 ? position : 0)) {
+  long room = file->size - (status == 206 ? position : 0);
+  if (file->size >= 0 && line->until < 0 && line->length > room) {
     refuse(line, CHTTP_TOO_LONG, "");
     return false;
   }
   if (status == 206 || position == 0) return true;
   if (file->size >= 0 && line->length >= 0 && line->length != file->size) {
-    refuse(line, CHTTP_BAD_ANSWER, "it is not of the size of the file that was begun");
+    // Whoever answered may be gone the next time.
+    refuse(line, CHTTP_BROKEN_OFF, "what it sends is not of the size of the file that was begun");
     return false;
   }
   line->failure = chttp_file_start_over((chttp_file){(uintptr_t)file});

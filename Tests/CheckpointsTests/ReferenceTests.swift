@@ -222,6 +222,18 @@ import Testing
     }
   }
 
+  @Test func weightsThatAreThereInPartMayBeLeftAlone() throws {
+    try Support.withTemporaryFolder { folder in
+      let config = try Data(contentsOf: Support.demo.appending(path: "config.json"))
+      try config.write(to: folder.appending(path: "config.json"))
+      let index = try Data(contentsOf: Support.demo.appending(path: "model.safetensors.index.json"))
+      try index.write(to: folder.appending(path: "model.safetensors.index.json"))
+      #expect(throws: (any Error).self) { try HuggingFaceModel(folder: folder.path) }
+      let model = try HuggingFaceModel(folder: folder.path, needsWeights: false)
+      #expect(model.weights == nil)
+    }
+  }
+
   @Test func aTokenizerIsFetchedWithoutWeights() throws {
     try Self.online { hub, folder in
       try hub.put(
