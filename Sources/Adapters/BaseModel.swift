@@ -51,7 +51,7 @@ public struct BaseModel: Sendable {
     }
     model = try HuggingFaceModel(
       folder: Self.modelFolder(wish.model ?? Self.recorded(in: adapter).model, of: found.place),
-      isStrict: wish.isStrict)
+      isStrict: wish.isStrict, needsWeights: false)
     checkpoint = try MegatronModel(path: found.place)
     notes = []
   }

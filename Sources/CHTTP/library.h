@@ -4,7 +4,7 @@
 // certificates and every kind of proxy, and its interface has been kept for decades.
 //
 // Loaded rather than linked, because it brings thirty libraries along (Kerberos, LDAP, SSH …): linked, they
-// cost every start of every program 5 ms, `--help` too; libcrypto by itself 1 ms.
+// cost the start of a program 5 ms, for `--help` too, and libcrypto by itself costs 1 ms.
 #pragma once
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>

@@ -18,25 +18,35 @@ public struct HuggingFaceModel: Sendable {
 
   /// Opens a folder.
   ///
-  /// - Parameter isStrict: refuses configuration keys that are not understood.
+  /// - Parameters:
+  ///   - isStrict: refuses configuration keys that are not understood.
+  ///   - needsWeights: without, weights that are not all there are as none: of a repository that was fetched in part.
   /// - Throws: `ConversionError`, `ConfigError`, `SafeTensorsError`.
-  public init(folder: String, isStrict: Bool = true) throws {
-    try self.init(folder: folder, isStrict: isStrict, arriving: [])
+  public init(folder: String, isStrict: Bool = true, needsWeights: Bool = true) throws {
+    try self.init(folder: folder, isStrict: isStrict, arriving: [], needsWeights: needsWeights)
   }
 
   /// Opens a folder that some of the weights are still on their way into.
-  package init(folder: String, isStrict: Bool, arriving: [InputFile]) throws {
+  package init(
+    folder: String, isStrict: Bool, arriving: [InputFile], needsWeights: Bool = true
+  ) throws {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
     let hasWeights =
       !arriving.isEmpty
       || (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
       || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
-    let weights = hasWeights ? try ShardedFolder(folder, arriving: arriving) : nil
+    var weights: ShardedFolder?
+    if hasWeights {
+      weights =
+        needsWeights
+        ? try ShardedFolder(folder, arriving: arriving)
+        : try? ShardedFolder(folder, arriving: arriving)
+    }
     self.weights = weights
     let found = try Registry.blueprint(
       configuration, isStrict: isStrict,
-      isStored: weights.map { weights in { weights[$0] != nil } })
+      isStored: self.weights.map { weights in { weights[$0] != nil } })
     architecture = configuration["architectures"]?.array?.first?.string ?? ""
     origin = found.architecture.origin
     blueprint = found.blueprint

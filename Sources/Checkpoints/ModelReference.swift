@@ -15,6 +15,9 @@ public struct ModelReference: Sendable {
     self.revision = revision
   }
 
+  /// Whether something here has that path, so that the hub is not asked.
+  public var isHere: Bool { !text.hasPrefix("hf://") && Folder.exists(text) }
+
   /// The folder with what is needed of the model.
   ///
   /// - Throws: `ConversionError.modelNotFound` for a path with nothing there, `.notFound` for what is neither here nor
@@ -26,8 +29,7 @@ public struct ModelReference: Sendable {
 
   /// The same, for what may be a file or a folder of another kind: what is here is meant, and stays as it is called.
   public func place(_ need: HubNeed = .model) throws -> String {
-    if !text.hasPrefix("hf://"), Folder.exists(text) { return text }
-    return try snapshot(need).folder
+    isHere ? text : try snapshot(need).folder
   }
 
   /// The repository's files on this machine.

@@ -45,7 +45,8 @@ public struct ModelWeights: Sendable {
       let folder =
         try configuration.map { try ModelReference($0, revision: revision).folder(.withoutWeights) }
         ?? run.modelFolder()
-      try self.init(HuggingFaceModel(folder: folder), from: MegatronModel(path: text))
+      try self.init(
+        HuggingFaceModel(folder: folder, needsWeights: false), from: MegatronModel(path: text))
     case .safetensors(let path), .torch(let path):
       throw ConversionError.noModel(path: path)
     }

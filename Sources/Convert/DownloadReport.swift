@@ -34,6 +34,8 @@ struct DownloadReport {
     let title = reference.repository.title
     if snapshot.listing == nil {
       Report.print("\(title) is here.")
+    } else if snapshot.files.isEmpty {
+      Report.print("Nothing of \(title) was fetched.")
     } else if snapshot.fetched.isEmpty {
       Report.print(
         "\(title) was here already: \(Format.count(snapshot.files.count, "file")), "
@@ -59,7 +61,8 @@ struct DownloadReport {
 
   /// What makes sense with a model whose weights can be read here.
   private func next(_ snapshot: HubSnapshot, _ path: String) -> [[String]] {
-    let names = Folder.entries(path) ?? []
+    let isNothing = snapshot.listing != nil && snapshot.files.isEmpty
+    let names = isNothing ? [] : Folder.entries(path) ?? []
     guard names.contains("config.json"), names.contains(where: { $0.hasSuffix(".safetensors") })
     else { return [] }
     let words = isShared ? "\(reference)" : path

@@ -27,6 +27,19 @@ extension Hub {
     return found.snapshot
   }
 
+  /// The name by which others find the model of a snapshot's folder; `nil` for folders that are none, and of
+  /// revisions that are not `main`, which a name alone does not lead to.
+  public func name(of folder: String) -> String? {
+    let parts = folder.split(separator: "/").suffix(3).map(String.init)
+    guard parts.count == 3, parts[1] == "snapshots", HubPath.isCommit(parts[2]),
+      let id = HubRepository(folder: parts[0]), id.kind == .model
+    else { return nil }
+    let repository = cache.repository(id)
+    guard folder == "\(repository.folder)/snapshots/\(parts[2])" else { return nil }
+    let taken = settled.withLock { $0[HubReference(id, revision: "main")] }
+    return taken ?? repository.commit("main") == parts[2] ? id.name : nil
+  }
+
   /// Asks once whether there is such a repository.
   ///
   /// - Throws: `HubError`.

@@ -34,7 +34,7 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
     let path = try AdapterReference(adapter.path).place()
     _ = try Adapter.Format(of: path)
     let folder = try ModelReference(model.reference).folder(.withoutWeights)
-    let source = try HuggingFaceModel(folder: folder)
+    let source = try HuggingFaceModel(folder: folder, needsWeights: false)
     let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
     try Conversion(
@@ -58,8 +58,8 @@ struct SingleAdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("lora-checkpoint"),
     help: ArgumentHelp(
-      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder.",
-      valueName: "path"))
+      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder, or its name on the hub.",
+      valueName: "path|ref"))
   var path: String
 }
 

@@ -47,7 +47,7 @@ struct ImportAdapterCommand: ParsableCommand, ReportsJSON {
     let path = try AdapterReference(adapter.path).place()
     _ = try Adapter.Format(of: path)
     let folder = try ModelReference(model.reference).folder(.withoutWeights)
-    let source = try HuggingFaceModel(folder: folder)
+    let source = try HuggingFaceModel(folder: folder, needsWeights: false)
     let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
     try Conversion(

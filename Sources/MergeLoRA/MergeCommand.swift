@@ -10,7 +10,7 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
     commandName: "merge",
     abstract: "Merges LoRA adapters into the model they were trained on.",
     usage: """
-      merge-lora --lora-checkpoint <path> --output <dir> [<options>]
+      merge-lora --lora-checkpoint <path|ref> --output <dir> [<options>]
       merge-lora export-adapter | import-adapter | unmerge [<options>]
       """,
     discussion: """

@@ -37,9 +37,9 @@ struct ModelOptions: ParsableArguments {
 struct AdapterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "An adapter to compute with: a PEFT or mlx-lm folder, or a Megatron run of adapters. --model may name "
-        + "such a folder too, and the base is then the one it names.",
-      valueName: "dir"))
+      "An adapter to compute with: a PEFT or mlx-lm folder, its name on the hub, or a Megatron run of adapters. "
+        + "--model may name such a one too, and the base is then the one it names.",
+      valueName: "dir|ref"))
   var adapter: String?
 }
 

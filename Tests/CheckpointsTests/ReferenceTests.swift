@@ -4,6 +4,7 @@ import Glibc
 import Hub
 import HubStandIn
 import Support
+import Synchronization
 import Tensors
 import Testing
 
@@ -164,6 +165,34 @@ import Testing
     }
   }
 
+  /// Keeps what it is told.
+  private final class Listener: HubWatching {
+    let notes = Mutex<[String]>([])
+
+    func during<Result>(
+      _ progress: HubProgress, _ work: () throws(HubError) -> Result
+    ) throws(HubError) -> Result { try work() }
+
+    func note(_ text: String) { notes.withLock { $0.append(text) } }
+  }
+
+  @Test func whoeverWatchesIsToldOnceThatTheHubCannotBeReached() throws {
+    try Self.online { hub, folder in
+      try hub.put("org/tiny", files: ["config.json": .text("{}")])
+      let first = try Self.resolve("org/tiny")
+      hub.stop()
+      let listener = Listener()
+      try Hub.$current.withValue(Hub(Hub.current.settings, watching: listener)) {
+        for _ in 0..<3 {
+          let again = try Self.resolve("org/tiny")
+          #expect(again == first)
+        }
+      }
+      let notes = listener.notes.withLock { $0 }
+      #expect(notes.count == 1 && notes.first?.contains("cannot be reached") == true)
+    }
+  }
+
   @Test func aRecordedNameIsLookedForHereFirst() throws {
     try Self.online { hub, folder in
       let run = folder + "/work/run/iter_0000001"
@@ -219,6 +248,18 @@ import Testing
         Folder.entries(place) == ["README.md", "adapter_config.json", "adapter_model.safetensors"])
       #expect(try AdapterReference(folder).place() == folder)
       #expect(try AdapterReference("./none").place() == "./none")
+    }
+  }
+
+  @Test func weightsThatAreThereInPartMayBeLeftAlone() throws {
+    try Support.withTemporaryFolder { folder in
+      let config = try Data(contentsOf: Support.demo.appending(path: "config.json"))
+      try config.write(to: folder.appending(path: "config.json"))
+      let index = try Data(contentsOf: Support.demo.appending(path: "model.safetensors.index.json"))
+      try index.write(to: folder.appending(path: "model.safetensors.index.json"))
+      #expect(throws: (any Error).self) { try HuggingFaceModel(folder: folder.path) }
+      let model = try HuggingFaceModel(folder: folder.path, needsWeights: false)
+      #expect(model.weights == nil)
     }
   }
 

@@ -100,6 +100,16 @@ import Testing
     }
   }
 
+  @Test func patternsThatMatchNothingSaySo() throws {
+    try withHub { _, _, run in
+      let outcome = try run(["org/name", "--include", "*.zip"])
+      #expect(outcome.status == 0)
+      #expect(outcome.output.hasPrefix("Nothing of org/name was fetched."))
+      #expect(outcome.output.contains("note: No file of org/name is what was asked for."))
+      #expect(!outcome.output.contains("Next:"))
+    }
+  }
+
   @Test func aPlanSaysWhatItTakes() throws {
     try withHub { _, _, run in
       let object = try run(["org/name", "--dry-run", "--json"]).object

@@ -130,6 +130,17 @@ private func withFile<Result>(_ body: (String) throws -> Result) throws -> Resul
     }
   }
 
+  @Test(arguments: [10, 600_000]) func aPageInItsPlaceCostsNothingOfTheFile(_ size: Int) throws {
+    let server = try RawServer { _ in .answer(200, [:], [UInt8](repeating: 65, count: size)) }
+    try withFile { path in
+      let beginning = Data(sampleBytes(400_000))
+      try beginning.write(to: URL(filePath: path))
+      let file = try HTTPFile(path, size: 500_000, digest: .sha256, keeping: true)
+      #expect(throws: HTTPError.self) { try client.receive(.get(server.address), into: file) }
+      #expect(try Data(contentsOf: URL(filePath: path)) == beginning)
+    }
+  }
+
   @Test func aRangeThatBeginsElsewhereIsNotTaken() throws {
     let bytes = sampleBytes(500_000)
     let server = try RawServer { request in

@@ -35,7 +35,7 @@ extension RunTransfer {
     let adapter = try trainer.model.adapter(folder) { learned in
       states[ObjectIdentifier(learned)]?.master ?? learned.value
     }
-    return try adapter.peftTransfer(for: model, base: model.folder)
+    return try adapter.peftTransfer(for: model, base: model.name)
   }
 }
 
