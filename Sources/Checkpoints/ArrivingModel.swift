@@ -148,14 +148,14 @@ extension ArrivingModel {
     _ reference: HubReference, _ hub: Hub, needsWeights: Bool = true, beginning: Int = 1 << 20
   ) throws -> FoundModel {
     if hub.settings.offline != nil {
-      do throws(HubError) { return FoundModel(try hub.snapshot(reference, .model)) } catch {
+      do throws(HubError) { return FoundModel(try hub.settled(reference, .model)) } catch {
         guard case .offline = error, !needsWeights else { throw error }
-        return FoundModel(try hub.snapshot(reference, .withoutWeights))
+        return FoundModel(try hub.settled(reference, .withoutWeights), needsWeights: false)
       }
     }
-    let small = try hub.snapshot(reference, .withoutWeights)
+    let small = try hub.settled(reference, .withoutWeights)
     guard let listing = small.listing else {
-      return FoundModel(try hub.snapshot(reference, .model))
+      return FoundModel(try hub.settled(reference, .model))
     }
     let weights = HubNeed.model.choose(from: listing, in: reference.path)
       .filter { ModelFiles.isWeights($0.path) }
@@ -260,28 +260,32 @@ extension HubFetch {
 
 /// Where a model that a user named lies.
 public struct FoundModel: Sendable {
-  public var folder: String
-  /// What the user should know of where it came from.
-  public var notes: [String]
+  public let folder: String
   /// Its weights, where they are not all there.
-  public var arriving: ArrivingModel?
+  public internal(set) var arriving: ArrivingModel?
+  /// Whether weights that are not all there, and do not come, are an error.
+  private let needsWeights: Bool
 
-  init(folder: String, notes: [String] = []) {
+  init(folder: String, needsWeights: Bool = true) {
     self.folder = folder
-    self.notes = notes
+    self.needsWeights = needsWeights
   }
 
-  init(_ snapshot: HubSnapshot) { self.init(folder: snapshot.folder, notes: snapshot.notes) }
+  init(_ snapshot: HubSnapshot, needsWeights: Bool = true) {
+    self.init(folder: snapshot.folder, needsWeights: needsWeights)
+  }
 
   /// Opens the model; of weights that are not there, the headers are.
   ///
   /// - Throws: as opening a folder.
   public func open(isStrict: Bool = true) throws -> HuggingFaceModel {
-    try HuggingFaceModel(folder: folder, isStrict: isStrict, arriving: arriving?.files ?? [])
+    try HuggingFaceModel(
+      folder: folder, isStrict: isStrict, arriving: arriving?.files ?? [],
+      needsWeights: needsWeights)
   }
 
   /// The model once all its weights are there.
-  public var whole: FoundModel { FoundModel(folder: folder, notes: notes) }
+  public var whole: FoundModel { FoundModel(folder: folder) }
 }
 
 extension ModelReference {
@@ -290,13 +294,13 @@ extension ModelReference {
   /// - Parameter needsWeights: whether a model without weights is of no use where no connection is allowed.
   /// - Throws: as `folder()`, and what is wrong with the index of the weights.
   public func find(needsWeights: Bool = true) throws -> FoundModel {
+    guard !isHere, !isPath else { return FoundModel(folder: try folder()) }
     let hub = Hub.current
-    guard text.hasPrefix("hf://") || !Folder.exists(text),
-      !["/", ".", "~"].contains(where: text.hasPrefix),
-      let reference = try? HubReference(
-        parsing: text, revision: revision, endpoint: hub.settings.endpoint),
-      reference.repository.kind == .model
-    else { return FoundModel(folder: try folder()) }
-    return try ArrivingModel.find(reference, hub, needsWeights: needsWeights)
+    do {
+      let reference = try HubReference(
+        parsing: text, revision: revision, endpoint: hub.settings.endpoint)
+      guard reference.repository.kind == .model else { return FoundModel(folder: try folder()) }
+      return try ArrivingModel.find(reference, hub, needsWeights: needsWeights)
+    } catch let error as HubError { throw told(error) }
   }
 }

@@ -100,7 +100,6 @@ extension Inspection {
   /// Looks at a model of which the headers of the weights are there at least.
   public init(_ found: FoundModel) throws {
     try self.init(huggingFace: found.folder, arriving: found.arriving?.files ?? [])
-    notes = found.notes + notes
     guard let arriving = found.arriving else { return }
     path =
       "hf://\(arriving.reference.repository.name)"

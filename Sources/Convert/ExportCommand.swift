@@ -64,7 +64,7 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
       name: "export", verb: "Exported", architecture: source.architecture,
       sources: [found.folder, Folder.absolute(megatronPath)], destination: target,
       tensors: plan.transfer.tasks.count, transfer: plan.transfer,
-      notes: found.notes + plan.notes,
+      notes: plan.notes,
       next: [
         ["convert", "inspect", target],
         ["convert", "compare", Folder.absolute(megatronPath), target],
@@ -73,7 +73,7 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     conversion.arriving = found.arriving.map { arriving in
       .init(arriving, takesAll: false) {
         let plan = try planned(model.find(needsWeights: false)).plan
-        return (plan.transfer, found.notes + plan.notes)
+        return (plan.transfer, plan.notes)
       }
     }
     try conversion.run(destination, running)

@@ -50,7 +50,7 @@ struct ImportCommand: ParsableCommand, ReportsJSON {
     ) {
       let source = try found.open(isStrict: !tensors.isLenient)
       let plan = try ImportPlan(source, options)
-      return (source, plan, found.notes + plan.notes + source.origin.notes(source.architecture))
+      return (source, plan, plan.notes + source.origin.notes(source.architecture))
     }
     let (source, plan, notes) = try planned(found)
     let target = Folder.absolute(place.megatronPath)

@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Checkpoints
 import Console
+import Hub
 import Tensors
 
 /// `merge-lora export-adapter`: a Megatron adapter to a PEFT folder.
@@ -30,14 +31,15 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { running.json }
 
   func run() throws {
-    _ = try Adapter.Format(of: adapter.path)
-    let folder = try ModelReference(model.reference).folder()
-    let source = try HuggingFaceModel(folder: folder)
-    let read = try Adapter(reading: adapter.path, for: source)
+    let path = try AdapterReference(adapter.path).place()
+    _ = try Adapter.Format(of: path)
+    let folder = try ModelReference(model.reference).folder(.withoutWeights)
+    let source = try HuggingFaceModel(folder: folder, needsWeights: false)
+    let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
     try Conversion(
       name: "export-adapter", verb: "Exported the adapter of", architecture: source.architecture,
-      sources: [Folder.absolute(adapter.path), folder], destination: target,
+      sources: [Folder.absolute(path), folder], destination: target,
       tensors: read.changes.count,
       transfer: try read.peftTransfer(for: source, base: model.reference), notes: read.notes,
       next: [
@@ -56,8 +58,8 @@ struct SingleAdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("lora-checkpoint"),
     help: ArgumentHelp(
-      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder.",
-      valueName: "path"))
+      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder, or its name on the hub.",
+      valueName: "path|ref"))
   var path: String
 }
 
