@@ -19,6 +19,8 @@ package struct Conversion {
   package var notes: [String]
   /// The commands that make sense afterwards.
   package var next: [[String]]
+  /// The result's way to the hub, if it goes there.
+  package var publication: Publication?
   /// What the command has to tell besides, before it is carried out and after.
   package var findings: (Stage) -> Findings = { _ in Findings() }
 
@@ -61,28 +63,50 @@ package struct Conversion {
     let target = Folder.absolute(destination)
     try requireSourcesSafe(target)
     if options.isDryRun {
-      report(plan(workers: workers, target: target), findings(.planned), json: run.json)
+      report(
+        plan(workers: workers, target: target), told(.planned, publication?.plan(transfer)),
+        json: run.json)
       return
     }
     let progress = TransferProgress()
     let display = ProgressDisplay(
       name, total: transfer.tensorBytes, progress, style: run.progressStyle)
-    let (_, seconds) = try display.during {
+    let (staged, seconds) = try display.during {
       try Interrupt.shared.stopping(progress) {
         let staged = try StagedFolder(
           destination: target, overwrite: options.overwrite, needed: transfer.totalBytes)
         Interrupt.shared.onAbort { staged.discard() }
         do {
           try transfer.run(in: staged.path, workers: workers, progress: progress)
-          try staged.publish()
+          if publication == nil { try staged.publish() }
+          return staged
         } catch {
           staged.discard()
           throw error
         }
       }
     }
+    let pushed = try publication?.publish(staged)
     report(
-      result(workers: workers, target: target, seconds: seconds), findings(.done), json: run.json)
+      result(workers: workers, target: target, seconds: seconds), told(.done, pushed),
+      json: run.json)
+  }
+
+  /// Sends the result to the hub as well.
+  package mutating func publish(_ publication: Publication?) {
+    guard let publication else { return }
+    self.publication = publication
+    transfer = publication.replacingCard(in: transfer)
+  }
+
+  /// The command's findings, with what there is to tell of the hub.
+  private func told(_ stage: Stage, _ push: PushReport.Told?) -> Findings {
+    var findings = findings(stage)
+    guard let push else { return findings }
+    findings.rows += push.rows
+    findings.lines += push.lines
+    findings.object["push"] = .object(push.object)
+    return findings
   }
 
   /// Refuses a destination that holds a source, directly or through links.
@@ -126,6 +150,7 @@ package struct Conversion {
 
   private var fileCount: Int {
     transfer.files.count + transfer.before.count + transfer.after.count + transfer.copies.count
+      + (publication == nil ? 0 : 1)
   }
 
   private func common(_ status: String, _ target: String, _ workers: Int) -> JSONObject {

@@ -117,6 +117,18 @@ public struct HubFolder: Sendable {
     return folder
   }
 
+  /// The same files with the checksums that another look at them found, where they are still the same.
+  public func keeping(_ earlier: HubFolder) -> HubFolder {
+    var folder = self
+    for index in folder.files.indices {
+      let file = earlier[folder.files[index].path]
+      if let file, file.stamp == folder.files[index].stamp {
+        folder.files[index].sha256 = file.sha256
+      }
+    }
+    return folder
+  }
+
   mutating func set(_ sums: [String: String]) {
     for index in files.indices {
       if let sum = sums[files[index].path] { files[index].sha256 = sum }

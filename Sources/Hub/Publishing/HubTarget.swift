@@ -42,8 +42,9 @@ public struct HubTarget: Sendable {
     }
   }
 
-  static let main = "main"
-  static let card = "README.md"
+  package static let main = "main"
+  /// What the hub shows on a repository's page.
+  package static let card = "README.md"
 
   /// Whether the repository's own card stays: nobody's words are replaced unasked.
   public var keepsCard: Bool { !overwrites && files.contains { $0.path == Self.card } }
