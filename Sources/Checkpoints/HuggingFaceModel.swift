@@ -20,12 +20,18 @@ public struct HuggingFaceModel: Sendable {
   /// - Parameter isStrict: refuses configuration keys that are not understood.
   /// - Throws: `ConversionError`, `ConfigError`, `SafeTensorsError`.
   public init(folder: String, isStrict: Bool = true) throws {
+    try self.init(folder: folder, isStrict: isStrict, arriving: [])
+  }
+
+  /// Opens a folder that some of the weights are still on their way into.
+  package init(folder: String, isStrict: Bool, arriving: [InputFile]) throws {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
     let hasWeights =
-      (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
+      !arriving.isEmpty
+      || (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
       || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
-    let weights = hasWeights ? try ShardedFolder(folder) : nil
+    let weights = hasWeights ? try ShardedFolder(folder, arriving: arriving) : nil
     self.weights = weights
     let found = try Registry.blueprint(
       configuration, isStrict: isStrict,

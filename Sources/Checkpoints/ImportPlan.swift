@@ -25,6 +25,23 @@ public struct ImportPlan: Sendable {
   /// What the user should know: tensors carried along, predictors left out.
   public let notes: [String]
   public let transfer: Transfer
+  /// What can be laid out only when the source's values may be looked at, where they are still arriving.
+  public let rest: Rest?
+
+  /// Tensors that are kept beside the checkpoint.
+  public struct Rest: Sendable {
+    /// The most that they can take.
+    public let bytes: Int
+    fileprivate let plan: @Sendable () throws -> ImportPlan
+
+    /// What is still to be written, and what the user should know, of the whole import, once all has arrived.
+    ///
+    /// - Throws: what planning throws of tensors whose values are not as they should be.
+    public func planned() throws -> (transfer: Transfer, notes: [String]) {
+      let plan = try plan()
+      return (plan.transfer.part(MegatronRunFiles.carriedPath), plan.notes)
+    }
+  }
 
   static let iteration = "iter_0000000"
 
@@ -33,12 +50,16 @@ public struct ImportPlan: Sendable {
   /// - Throws: `ConversionError.coverage` listing every tensor that is missing, unknown or of another
   ///   shape; `.unequalDuplicate`; `.noWeights`; `.mixedTypes`; `.notConvertible`.
   public init(_ model: HuggingFaceModel, _ options: ConversionOptions) throws {
-    try self.init(model, options, TensorOverlay())
+    try self.init(model, options, TensorOverlay(), looks: !(model.weights?.isArriving ?? false))
   }
 
   /// The same with some tensors changed on the way.
+  ///
+  /// - Parameter looks: whether tensors' values are looked at, where they decide something; else that is left
+  ///   to `rest`.
   package init(
-    _ model: HuggingFaceModel, _ options: ConversionOptions, _ overlay: TensorOverlay
+    _ model: HuggingFaceModel, _ options: ConversionOptions, _ overlay: TensorOverlay,
+    looks: Bool = true
   ) throws {
     guard let weights = model.weights else {
       throw ConversionError.noWeights(folder: model.folder)
@@ -49,17 +70,30 @@ public struct ImportPlan: Sendable {
         folder: model.folder, method: model.blueprint.quantisation?.method ?? "")
     }
     tensors.overlay = overlay
-    let source = try SourceCoverage(model, tensors, isStrict: options.isStrict)
+    let source = try SourceCoverage(
+      model, tensors, isStrict: options.isStrict, looks: looks)
     var builder = ImportBuilder(
       weights: tensors, blueprint: source.blueprint, options: options, absent: source.absent)
+    builder.looks = looks
     try builder.addTensors()
     try builder.addExtraStates()
     self.model = model
     self.options = options
     blueprint = source.blueprint
     notes = source.notes + builder.notes
-    transfer = try builder.transfer(
-      model: model, carried: source.carried + builder.inexact)
+    // Of a source that has not been looked at, `inexact` holds all that might be.
+    let isUnseen = source.isUnseen || !looks && !builder.inexact.isEmpty
+    let carried = source.carried + builder.inexact
+    transfer = try builder.transfer(model: model, carried: isUnseen ? [] : carried)
+    guard isUnseen else {
+      rest = nil
+      return
+    }
+    // As an entry of a header has few hundred bytes.
+    let bytes = (carried + source.undecided).reduce(0) {
+      $0 + (weights[$1]?.byteCount ?? 0) + 512
+    }
+    rest = Rest(bytes: bytes) { try ImportPlan(model, options, overlay, looks: true) }
   }
 }
 
@@ -70,6 +104,8 @@ private struct ImportBuilder {
   let options: ConversionOptions
   /// Tensors that a lenient import does without.
   let absent: Set<String>
+  /// Whether the values of tensors are looked at.
+  var looks = true
   private let names: MegatronNames
   private let stackDepth: Int
   /// In the order of the write plan's items.
@@ -77,7 +113,7 @@ private struct ImportBuilder {
   /// The keys of the extra-state objects, and who writes them.
   private var extraStates: [(key: String, rank: Int)] = []
   private(set) var notes: [String] = []
-  /// Tensors whose bits the rounding of shifted values would lose.
+  /// Tensors whose bits the rounding of shifted values would lose, or might where nobody looks.
   private(set) var inexact: [String] = []
 
   private struct Chunk {
@@ -173,7 +209,8 @@ private struct ImportBuilder {
   ) throws {
     guard slot.shift != 0 else { return }
     let shift = Shift(amount: slot.shift, source: source, stored: target)
-    for part in slot.parts where try !shift.isUndone(of: weights.runs(of: part.name, as: source)) {
+    for part in slot.parts
+    where try !looks || !shift.isUndone(of: weights.runs(of: part.name, as: source)) {
       inexact.append(part.name)
     }
   }
@@ -243,6 +280,7 @@ private struct ImportBuilder {
           count: shard.sizes.count, source: chunk.source, target: chunk.target,
           archive: shard.sizes, work: source.work
         ) { try source.runs(rows: shard.rows, columns: shard.columns) })
+      transfer.tasks[transfer.tasks.count - 1].needs = source.needs
     }
     let files = MegatronRunFiles(
       model: model, blueprint: blueprint, options: options, dtype: mainType,

@@ -14,6 +14,10 @@ struct MegatronRunFiles {
   /// Whether the source's files can be made again, so that it pays to remember them.
   let remembersFiles: Bool
 
+  /// Where tensors are that are kept beside the checkpoint.
+  static let carriedPath =
+    "\(ImportPlan.iteration)/\(SourceRecord.folder)/\(SourceRecord.carriedName)"
+
   /// Adds everything but the metadata and the pointers.
   ///
   /// - Parameter carried: tensors of the source that are kept beside the checkpoint.
@@ -54,6 +58,7 @@ struct MegatronRunFiles {
           name: entry.name, file: file, offset: header.dataOffset + entry.range.lowerBound,
           count: entry.shape.count, source: entry.dtype, target: entry.dtype
         ) { try weights.runs(of: entry.name) })
+      transfer.tasks[transfer.tasks.count - 1].needs = weights.needs(of: [entry.name])
     }
   }
 

@@ -9,6 +9,8 @@ struct PackedSource: Sendable {
   private let dtype: DType
   private let layout: Layout
   let work: TransferWork
+  /// What must have arrived before any of the rows can be read.
+  let needs: [Transfer.Need]
 
   /// - Parameter dtype: the type that all parts are given as.
   init(_ weights: SourceTensors, _ slot: Slot, _ dtype: DType) {
@@ -26,6 +28,8 @@ struct PackedSource: Sendable {
     }
     let isComputed = parts.contains { $0?.isQuantised ?? false }
     let isChanged = slot.parts.contains { weights.overlay.changes[$0.name] != nil }
+    needs = weights.weights.needs(
+      of: slot.parts.map(\.name).flatMap(weights.storedNames))
     work =
       isChanged ? .turning : max(isComputed || slot.shift != 0 ? .computing : .copying, layout.work)
   }

@@ -27,7 +27,8 @@ extension Transfer {
   public func memory(workers: Int) -> Int {
     let extra =
       switch tasks.lazy.map(\.work).max() ?? .copying {
-      case .copying: 0
+      // Short pieces of what is still arriving are gathered there.
+      case .copying: tasks.contains { !$0.needs.isEmpty } ? ByteBuffer.scratchSize : 0
       case .computing: 2 * ByteBuffer.scratchSize
       // A quarter more for the rows of a base that are being changed.
       case .turning: Self.strip + Self.strip / 4 + 2 * ByteBuffer.scratchSize
@@ -61,13 +62,13 @@ extension Transfer {
   private func execute(
     _ outputs: [OutputFile], workers: Int, progress: TransferProgress
   ) throws {
-    let queue = TaskQueue(tasks: tasks, files: files.count)
+    let queue = TransferQueue(tasks: tasks, files: files.count)
     let failure = Mutex<(any Error)?>(nil)
     DispatchQueue.concurrentPerform(iterations: max(1, workers)) { _ in
       let worker = Worker(outputs: outputs, progress: progress)
       var file: Int?
       do {
-        while let index = queue.next(after: file) {
+        while let index = try queue.next(after: file, progress) {
           try worker.perform(tasks[index])
           file = tasks[index].file
           if queue.finish(index) { try outputs[tasks[index].file].flush() }
@@ -112,74 +113,6 @@ extension Transfer {
     }
     try file.flush()
   }
-}
-
-/// Hands out tasks so that workers keep to different files: the kernel lets one writer at a time
-/// into a file.
-private final class TaskQueue: Sendable {
-  private struct State {
-    /// The tasks of each file, last first.
-    var waiting: [[Int]]
-    var active: [Int]
-    var bytes: [Int]
-    var isClosed = false
-  }
-
-  private let state: Mutex<State>
-  private let files: [Int]
-  private let sizes: [Int]
-
-  init(tasks: [Transfer.Task], files count: Int) {
-    files = tasks.map(\.file)
-    sizes = tasks.map(\.byteCount)
-    var waiting = [[Int]](repeating: [], count: count)
-    var bytes = [Int](repeating: 0, count: count)
-    for (index, task) in tasks.enumerated().reversed() {
-      waiting[task.file].append(index)
-      bytes[task.file] += task.byteCount
-    }
-    state = Mutex(
-      State(waiting: waiting, active: [Int](repeating: 0, count: count), bytes: bytes))
-  }
-
-  /// The next task: of the same file as before if the worker has that to itself, else of the file
-  /// that fewest workers are at and most is left of.
-  func next(after file: Int?) -> Int? {
-    state.withLock { state in
-      if state.isClosed { return nil }
-      var best: Int?
-      if let file, state.active[file] == 0, !state.waiting[file].isEmpty {
-        best = file
-      } else {
-        for candidate in state.waiting.indices where !state.waiting[candidate].isEmpty {
-          guard let current = best else {
-            best = candidate
-            continue
-          }
-          if (state.active[candidate], -state.bytes[candidate])
-            < (state.active[current], -state.bytes[current])
-          {
-            best = candidate
-          }
-        }
-      }
-      guard let best, let index = state.waiting[best].popLast() else { return nil }
-      state.active[best] += 1
-      state.bytes[best] -= sizes[index]
-      return index
-    }
-  }
-
-  /// Notes that a task is done; true if it was its file's last.
-  func finish(_ index: Int) -> Bool {
-    state.withLock { state in
-      state.active[files[index]] -= 1
-      return state.active[files[index]] == 0 && state.waiting[files[index]].isEmpty
-    }
-  }
-
-  /// Hands out nothing more.
-  func close() { state.withLock { $0.isClosed = true } }
 }
 
 /// One thread's buffers, and what it does with a task.

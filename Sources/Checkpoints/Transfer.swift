@@ -1,4 +1,5 @@
 import Blueprint
+import SafeTensors
 import Synchronization
 import Tensors
 
@@ -37,6 +38,8 @@ public struct Transfer: Sendable {
     /// The shape in the archive around the data in a `.distcp` file; `nil` writes the bare data.
     public var archive: Shape?
     public var work: TransferWork
+    /// What must have arrived before `runs` can be read; empty where all is there.
+    package var needs: [Need] = []
 
     public init(
       name: String, file: Int, offset: Int, count: Int, source: DType, target: DType,
@@ -55,6 +58,12 @@ public struct Transfer: Sendable {
     }
 
     public var byteCount: Int { count * target.byteWidth }
+  }
+
+  /// The beginning of a file that is still arriving, up to what is wanted of it.
+  package struct Need: Sendable {
+    package var arrival: any Arrival
+    package var count: Int
   }
 
   /// A file with its final size; its bytes come from tasks and blocks.
@@ -104,6 +113,37 @@ public struct Transfer: Sendable {
   }
 }
 
+extension Transfer {
+  /// What writes one of the files, and nothing else.
+  func part(_ path: String) -> Transfer {
+    var part = Transfer()
+    guard let index = files.firstIndex(where: { $0.path == path }) else { return part }
+    part.files = [files[index]]
+    part.blocks = blocks.filter { $0.file == index }
+    part.tasks = tasks.filter { $0.file == index }
+    for position in part.blocks.indices { part.blocks[position].file = 0 }
+    for position in part.tasks.indices { part.tasks[position].file = 0 }
+    return part
+  }
+
+  /// Adds the files of another one.
+  package mutating func append(_ other: Transfer) {
+    let first = files.count
+    files += other.files
+    for var block in other.blocks {
+      block.file += first
+      blocks.append(block)
+    }
+    for var task in other.tasks {
+      task.file += first
+      tasks.append(task)
+    }
+    before += other.before
+    after += other.after
+    copies += other.copies
+  }
+}
+
 /// Counts what has been written; shared by the workers and whoever shows it.
 public final class TransferProgress: Sendable {
   private let written = Atomic<Int>(0)
@@ -120,6 +160,21 @@ public final class TransferProgress: Sendable {
   public var isCancelled: Bool { stop.load(ordering: .relaxed) }
 
   package func add(_ count: Int) { written.add(count, ordering: .relaxed) }
+}
+
+extension ShardedFolder {
+  /// What must have arrived before these tensors can be read.
+  func needs(of names: [String]) -> [Transfer.Need] {
+    var needs: [Transfer.Need] = []
+    for (arrival, count) in names.lazy.compactMap({ self.arrival(of: $0) }) {
+      if let index = needs.firstIndex(where: { $0.arrival === arrival }) {
+        needs[index].count = max(needs[index].count, count)
+      } else {
+        needs.append(.init(arrival: arrival, count: count))
+      }
+    }
+    return needs
+  }
 }
 
 extension Layout {

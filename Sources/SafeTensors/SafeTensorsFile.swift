@@ -18,7 +18,12 @@ public struct SafeTensorsFile: Sendable {
   public init(_ path: String) throws(SafeTensorsError) {
     let file: InputFile
     do { file = try InputFile(path) } catch { throw .file(error) }
-    self.path = file.path
+    try self.init(file)
+  }
+
+  /// A file that is open, which may be arriving still: its header is waited for.
+  package init(_ file: InputFile) throws(SafeTensorsError) {
+    path = file.path
     contents = .file(file)
     header = try SafeTensorsHeader(reading: file)
   }
@@ -39,6 +44,11 @@ public struct SafeTensorsFile: Sendable {
   }
 
   public subscript(name: String) -> TensorEntry? { header[name] }
+
+  /// Says what of the file is there, where it is still arriving.
+  package var arrival: (any Arrival)? {
+    if case .file(let file) = contents { file.arrival } else { nil }
+  }
 
   /// Where a tensor's bytes lie: one run, or none for a tensor without elements.
   ///

@@ -17,6 +17,8 @@ struct ShardedFolderLoader {
   let folder: String
   /// The names in the folder.
   let present: [String]
+  /// Files that are not in the folder yet, by their names.
+  var arriving: [String: InputFile] = [:]
   var faults: [FolderFault] = []
   var files: [SafeTensorsFile] = []
   var fileNames: [String] = []
@@ -25,9 +27,13 @@ struct ShardedFolderLoader {
   /// Files that could not be opened: what should be in them is not called missing as well.
   private var unopened: Set<String> = []
 
-  init(folder: String, present: [String]) {
+  /// - Parameter besides: names of files that are to come into the folder.
+  init(folder: String, besides: [String] = []) throws(SafeTensorsError) {
     self.folder = folder
-    self.present = present
+    do {
+      let names = try Folder.names(in: folder)
+      present = besides.isEmpty ? names : Self.sorted(Set(names).union(besides))
+    } catch { throw .file(error) }
   }
 
   private func path(_ name: String) -> String {
@@ -82,7 +88,7 @@ struct ShardedFolderLoader {
   mutating func fileNames(_ index: WeightIndex?) -> [String] {
     guard let index else { return fileNamesWithoutIndex() }
     var plain: [String] = []
-    for name in sorted(Set(index.files.map(\.file))) {
+    for name in Self.sorted(Set(index.files.map(\.file))) {
       if isPlain(name) {
         plain.append(name)
       } else {
@@ -143,7 +149,7 @@ struct ShardedFolderLoader {
     return (number, count)
   }
 
-  private func sorted(_ names: some Sequence<String>) -> [String] {
+  private static func sorted(_ names: some Sequence<String>) -> [String] {
     names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
@@ -170,11 +176,16 @@ struct ShardedFolderLoader {
   /// Opens files side by side: a large model has hundreds, and a network's disk answers each slowly.
   private func openAll(_ names: [String]) -> [Result<SafeTensorsFile, SafeTensorsError>] {
     let paths = names.map(path)
+    let files = names.map { arriving[$0] }
     let opened = Mutex([Int: Result<SafeTensorsFile, SafeTensorsError>]())
     DispatchQueue.concurrentPerform(iterations: paths.count) { position in
       let result: Result<SafeTensorsFile, SafeTensorsError>
       do throws(SafeTensorsError) {
-        result = .success(try SafeTensorsFile(paths[position]))
+        if let file = files[position] {
+          result = .success(try SafeTensorsFile(file))
+        } else {
+          result = .success(try SafeTensorsFile(paths[position]))
+        }
       } catch {
         result = .failure(error)
       }

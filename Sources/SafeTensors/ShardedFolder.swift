@@ -22,6 +22,8 @@ public struct ShardedFolder: Sendable {
   /// Every tensor's name, by file and there in the order of the data.
   public let names: [String]
   public let tensors: [String: Location]
+  /// Whether some of the files were still arriving when they were opened.
+  package let isArriving: Bool
 
   /// The bytes of all tensors together.
   public var totalBytes: Int { files.reduce(0) { $0 + $1.header.dataLength } }
@@ -42,9 +44,17 @@ public struct ShardedFolder: Sendable {
   /// set of `model-0000x-of-0000y.safetensors`, the only file `*.safetensors`. Files
   /// `consolidated*.safetensors` hold the model once more in its maker's own format and are passed by.
   public init(_ folder: String) throws(SafeTensorsError) {
-    let present: [String]
-    do { present = try Folder.names(in: folder) } catch { throw .file(error) }
-    var loader = ShardedFolderLoader(folder: folder, present: present)
+    try self.init(folder, arriving: [])
+  }
+
+  /// Opens all weights of a folder, some of which are still on their way into it.
+  ///
+  /// - Parameter arriving: files whose headers are there or will be; `path` says what they will be called.
+  package init(_ folder: String, arriving: [InputFile]) throws(SafeTensorsError) {
+    var loader = try ShardedFolderLoader(
+      folder: folder, besides: arriving.map { Folder.name($0.path) })
+    loader.arriving = Dictionary(
+      arriving.map { (Folder.name($0.path), $0) }, uniquingKeysWith: { first, _ in first })
     let index = try loader.readIndex()
     let names = loader.fileNames(index)
     loader.open(names, index)
@@ -53,10 +63,33 @@ public struct ShardedFolder: Sendable {
     guard loader.faults.isEmpty else { throw .folder(folder, loader.faults) }
     path = folder
     files = loader.files
+    isArriving = !arriving.isEmpty
     indexBytes = index?.bytes
     indexMetadata = index?.metadata
     self.names = loader.names
     tensors = loader.tensors
+  }
+
+  /// The names of the files that opening a folder would open.
+  ///
+  /// - Parameter besides: names of files that are to come into it.
+  package static func fileNames(
+    in folder: String, besides: [String]
+  ) throws(SafeTensorsError) -> [String] {
+    var loader = try ShardedFolderLoader(folder: folder, besides: besides)
+    let names = loader.fileNames(try loader.readIndex())
+    guard loader.faults.isEmpty else { throw .folder(folder, loader.faults) }
+    return names
+  }
+
+  /// What says whether a tensor's bytes are there, and how much of its file must be; `nil` where they are.
+  package func arrival(of name: String) -> (any Arrival, count: Int)? {
+    guard isArriving, let location = tensors[name], let arrival = files[location.file].arrival
+    else {
+      return nil
+    }
+    let file = files[location.file]
+    return (arrival, file.header.dataOffset + location.entry.range.upperBound)
   }
 
   /// A folder that is not there, of files that could be written.
@@ -65,6 +98,7 @@ public struct ShardedFolder: Sendable {
     self.files = files
     self.indexBytes = indexBytes
     indexMetadata = nil
+    isArriving = false
     names = files.flatMap { $0.header.tensors.map(\.name) }
     var tensors: [String: Location] = [:]
     for (index, file) in files.enumerated() {

@@ -74,14 +74,14 @@ extension ByteRuns {
   }
 
   /// The bytes where they lie in a mapped file, and the file, which keeps them there; `nil` where they
-  /// are not one stretch of a file, or do not begin at a multiple of an element's size.
+  /// are not one stretch of a file that is there, or do not begin at a multiple of an element's size.
   ///
   /// - Throws: `FileError` if the file has become shorter.
   public func mapped(
     elementSize: Int
   ) throws(FileError) -> (bytes: UnsafeRawBufferPointer, file: InputFile)? {
     guard runs.count == 1, runs[0].count == 1, case .file(let file) = runs[0].origin,
-      runs[0].offset % elementSize == 0
+      file.arrival == nil, runs[0].offset % elementSize == 0
     else { return nil }
     try file.requireWhole()
     return (try file.mapped(runs[0].offset..<runs[0].offset + runs[0].length), file)

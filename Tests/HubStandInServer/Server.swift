@@ -4,9 +4,11 @@ import HubStandIn
 /// The stand-in as a program of its own, for scripts: it prints its endpoint, and takes further commands from standard input.
 ///
 /// Options: `--repository NAME=FOLDER`, `--synthetic NAME/FILE=SIZE`, `--port N`, `--storage FOLDER`, `--token TOKEN=NAME[,ORG…][:read]`,
-/// `--gated NAME`, `--private NAME`, `--slow BYTES`, `--page N`, `--shared-store`, `--resolve-cache`, `--requests FILE`.
-/// A command is a line of standard input, and is answered by one: `sent`, `requests`, `forget`, `refuse`, `listen`,
-/// `fail TIMES SERVER PATH FAULT [NUMBER]`, `put NAME FOLDER`. At the end of standard input it ends.
+/// `--gated NAME`, `--private NAME`, `--slow BYTES`, `--page N`, `--shared-store`, `--resolve-cache`, `--requests FILE`,
+/// `--fail 'TIMES SERVER PATH FAULT [NUMBER]'`, where `*` is any path.
+/// A command is a line of standard input, and is answered by one: `sent`, `storage`, `connections`, `requests`, `forget`,
+/// `refuse`, `listen`, `heal`, `fail TIMES SERVER PATH FAULT [NUMBER]`, `put NAME FOLDER`. It ends with standard input, or
+/// on SIGTERM or SIGINT.
 struct Server {
   struct Usage: Error, CustomStringConvertible {
     var description: String
@@ -82,6 +84,7 @@ struct Server {
     case "--shared-store": hub.set { $0.namesSharedStore = true }
     case "--resolve-cache": hub.set { $0.redirectsSmallFiles = true }
     case "--requests": log = value
+    case "--fail": _ = try answer(["fail"] + value.split(separator: " ").map(String.init))
     default: throw Usage(description: "there is no option \(name)")
     }
   }
@@ -105,6 +108,17 @@ struct Server {
 
   /// Serves until standard input ends, or a signal comes.
   func run() throws {
+    let sources = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler { [hub, log] in
+        Self.end(hub, log)
+        exit(0)
+      }
+      source.resume()
+      return source
+    }
+    defer { withExtendedLifetime(sources) {} }
     say(hub.endpoint)
     while let line = readLine() {
       let words = line.split(separator: " ").map(String.init)
@@ -114,7 +128,11 @@ struct Server {
         say("error \(error)")
       }
     }
-    if let log { try requests().write(toFile: log, atomically: true, encoding: .utf8) }
+    Self.end(hub, log)
+  }
+
+  private static func end(_ hub: HubStandIn, _ log: String?) {
+    if let log { try? requests(hub).write(toFile: log, atomically: true, encoding: .utf8) }
     hub.stop()
   }
 
@@ -124,7 +142,7 @@ struct Server {
     case "storage": return hub.storage
     case "connections": return String(hub.connectionCount)
     case "requests":
-      return "[" + (try requests()).split(separator: "\n").joined(separator: ",") + "]"
+      return "[" + (try Self.requests(hub)).split(separator: "\n").joined(separator: ",") + "]"
     case "forget":
       hub.forgetRequests()
       return "ok"
@@ -170,7 +188,7 @@ struct Server {
   }
 
   /// A JSON line for each request.
-  private func requests() throws -> String {
+  private static func requests(_ hub: HubStandIn) throws -> String {
     try hub.requests.map { request in
       let object: [String: Any] = [
         "server": request.server.rawValue, "method": request.method, "target": request.target,
