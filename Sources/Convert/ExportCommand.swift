@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Console
+import Hub
 import MegatronFormat
 import Tensors
 
@@ -19,6 +20,12 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
         convert export --hf-model org/name --megatron-path run --hf-path out
         convert export --hf-model ./llama --megatron-path run/iter_0000500 \\
           --hf-path out --overwrite
+        convert export --hf-model org/name --megatron-path run --hf-path out \\
+          --push org/new --private
+
+      With --push the result goes to the hub once it is complete, in one commit, with a model card. \
+      Whether it may go there is found out first. If the push fails, the result stays, and \
+      convert push sends what did not arrive.
       """)
 
   struct Source: ParsableArguments {
@@ -43,11 +50,13 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
   @OptionGroup(title: "Layout, recognised by itself") var layout: LayoutOptions
   @OptionGroup(title: "Destination") var place: Place
   @OptionGroup(title: "Destination") var destination: DestinationOptions
+  @OptionGroup(title: "Hub") var push: PushOptions
   @OptionGroup(title: "Running") var running: RunOptions
 
   var wantsJSON: Bool { running.json }
 
   func run() throws {
+    let hub = try push.target(overwrites: destination.overwrite)
     let folder = try model.folder()
     let source = try HuggingFaceModel(folder: folder, isStrict: !tensors.isLenient)
     let megatronPath = checkpoint.megatronPath
@@ -55,14 +64,30 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
     let stored = try MegatronModel(path: megatronPath)
     let plan = try ExportPlan(source, from: stored, ConversionOptions(tensors, layout))
     let target = Folder.absolute(place.huggingFacePath)
-    try Conversion(
+    var conversion = Conversion(
       name: "export", verb: "Exported", architecture: source.architecture,
       sources: [folder, Folder.absolute(megatronPath)], destination: target,
       tensors: plan.transfer.tasks.count, transfer: plan.transfer, notes: plan.notes,
       next: [
         ["convert", "inspect", target],
         ["convert", "compare", Folder.absolute(megatronPath), target],
-      ]
-    ).run(destination, running)
+      ])
+    conversion.publish(
+      try hub.map { Publication($0, push.manner, card: try card(for: $0, source)) })
+    try conversion.run(destination, running)
+  }
+
+  private func card(for hub: HubTarget, _ model: HuggingFaceModel) throws -> ModelCard {
+    let checkpoint = try CardCheckpoint(self.checkpoint.megatronPath)
+    let base = CardModel(folder: model.folder)
+    var card = ModelCard(
+      for: hub, "\(model.architecture), exported from a Megatron checkpoint",
+      base: checkpoint.namesBase ? base : nil, relation: checkpoint.relation, kind: .model,
+      tags: ["isthmus", "megatron"], of: model)
+    if !checkpoint.namesBase {
+      card.facts.append(("Configuration and tokenizer of", base.markdown))
+    }
+    card.facts.append(("Megatron checkpoint", checkpoint.markdown))
+    return card
   }
 }

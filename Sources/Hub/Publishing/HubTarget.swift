@@ -136,7 +136,7 @@ extension Hub {
   }
 
   /// Refuses a branch that holds a model already, unless it may be replaced.
-  func requireRoom(_ target: HubTarget) throws(HubError) {
+  public func requireRoom(_ target: HubTarget) throws(HubError) {
     guard !target.overwrites, case .present(let listing) = target.state else { return }
     let inTheWay = HubTarget.inTheWay(listing.files)
     guard inTheWay.isEmpty else { throw .notEmpty(target.repository, files: inTheWay) }
