@@ -104,6 +104,8 @@ chttp_file chttp_file_open(const char *path, long size, int kind, long blob, boo
   return (chttp_file){0};
 }
 
+long chttp_file_restarts(chttp_file file) { return atomic_load(&file_of(file)->restarts); }
+
 long chttp_file_received(chttp_file file) { return atomic_load(&file_of(file)->position); }
 
 int chttp_file_write(arriving_file *file, const void *bytes, size_t count) {
@@ -141,6 +143,7 @@ int chttp_file_start_over(chttp_file handle) {
   end_following(file);
   if (ftruncate(file->descriptor, 0)) return errno;
   atomic_store(&file->position, 0);
+  atomic_fetch_add(&file->restarts, 1);
   file->flushed = file->hashed = 0;
   file->failure = 0;
   return file->digest && !begin_digest(file) ? ENOMEM : 0;

@@ -31,6 +31,8 @@ typedef struct {
   EVP_MD_CTX *digest;
 
   atomic_long position;
+  // How often bytes that were there have been thrown away.
+  atomic_long restarts;
   // How far the disk was asked to write.
   long flushed;
 

@@ -23,8 +23,12 @@ public struct ExportPlan: Sendable {
     let kept = try SourceRecord.read(from: checkpoint.folder)
     // Of quantised files an import remembers nothing.
     let model = try model.spelled(as: kept.flatMap { $0.files.isEmpty ? nil : $0.names })
-    let copies = try PredictorCopies(model.blueprint, model.weights).own
     let carried = Set(kept?.carried?.header.tensors.map(\.name) ?? [])
+    // What an import found out need not be looked at again where it would have to be fetched.
+    let copies =
+      (model.weights?.isArriving ?? false) && !(kept?.files.isEmpty ?? true)
+      ? carried.intersection(model.blueprint.copies.keys)
+      : try PredictorCopies(model.blueprint, model.weights).own
     let stored = try StoredTensors(
       model.blueprint, checkpoint, besides: carried.union(copies), isStrict: options.isStrict)
     var builder = try ExportBuilder(
@@ -68,6 +72,9 @@ private struct ExportBuilder {
   /// Whether the model's own files hold quantised weights, or would if they were here.
   private let isQuantised: Bool
   private(set) var notes: [String] = []
+  /// The tensors of the files that an import saw: those of them that do not follow from what the checkpoint holds,
+  /// it kept.
+  private let remembered: Set<String>
 
   init(
     model: HuggingFaceModel, stored: StoredTensors, kept: SourceRecord?, besides: Set<String>,
@@ -79,6 +86,7 @@ private struct ExportBuilder {
     isQuantised = source?.isQuantised ?? (quantisation != nil)
     self.stored = stored
     self.kept = kept
+    remembered = Set(kept?.names ?? [])
     self.besides = besides
     self.dtype = dtype
     self.isStrict = isStrict
@@ -146,16 +154,37 @@ private struct ExportBuilder {
   /// A tensor that Megatron does not hold: kept beside the checkpoint, or the model's own.
   ///
   /// The model's own never stands in for one that the checkpoint should have held.
-  private func elsewhere(_ name: String) -> (
-    entry: TensorEntry, runs: @Sendable () throws -> ByteRuns
-  )? {
+  private func elsewhere(_ name: String) -> (entry: TensorEntry, origin: Origin)? {
     if let carried = kept?.carried, let entry = carried[name] {
-      return (entry, { try carried.runs(of: name) })
+      return (entry, Origin(dtype: entry.dtype) { try carried.runs(of: name) })
     }
     if !stored.known.contains(name), let weights = model.weights, let entry = weights[name] {
-      return (entry, { try weights.runs(of: name) })
+      return (entry, Origin(entry, weights))
     }
     return nil
+  }
+
+  /// Where a tensor's bytes come from.
+  private struct Origin {
+    var dtype: DType
+    var work = TransferWork.copying
+    var needs: [Transfer.Need] = []
+    var runs: @Sendable () throws -> ByteRuns
+
+    init(
+      dtype: DType, work: TransferWork = .copying, runs: @escaping @Sendable () throws -> ByteRuns
+    ) {
+      self.dtype = dtype
+      self.work = work
+      self.runs = runs
+    }
+
+    /// One of the model's own.
+    init(_ entry: TensorEntry, _ weights: ShardedFolder) {
+      let name = entry.name
+      self.init(dtype: entry.dtype) { try weights.runs(of: name) }
+      needs = weights.needs(of: [name])
+    }
   }
 
   /// The record with the type the user asked for; unchanged, to the byte, if he asked for none.
@@ -257,39 +286,33 @@ private struct ExportBuilder {
           name: entry.name, file: index, offset: file.header.dataOffset + entry.range.lowerBound,
           count: entry.shape.count, source: source.dtype, target: entry.dtype, work: source.work,
           runs: source.runs))
+      transfer.tasks[transfer.tasks.count - 1].needs = source.needs
     }
   }
 
   /// The tensor that a shifted one was made from, out of the record or the model's own weights.
-  private func original(
-    _ name: String, _ origin: StoredTensors.Origin
-  ) throws -> (dtype: DType, runs: @Sendable () throws -> ByteRuns)? {
+  private func original(_ name: String, _ origin: StoredTensors.Origin) throws -> Origin? {
     guard origin.slot.slot.shift != 0 else { return nil }
     if let carried = kept?.carried, let entry = carried[name], entry.shape == origin.shape,
       try origin.isMade(from: carried.runs(of: name), dtype: entry.dtype)
     {
-      return (entry.dtype, { try carried.runs(of: name) })
+      return Origin(dtype: entry.dtype) { try carried.runs(of: name) }
     }
-    if let weights = model.weights, let entry = weights[name], entry.shape == origin.shape,
+    guard let weights = model.weights, let entry = weights[name], entry.shape == origin.shape,
+      !(weights.isArriving && remembered.contains(name)),
       try origin.isMade(from: weights.runs(of: name), dtype: entry.dtype)
-    {
-      return (entry.dtype, { try weights.runs(of: name) })
-    }
-    return nil
+    else { return nil }
+    return Origin(entry, weights)
   }
 
-  private func source(
-    _ entry: TensorEntry
-  ) throws -> (dtype: DType, work: TransferWork, runs: @Sendable () throws -> ByteRuns) {
+  private func source(_ entry: TensorEntry) throws -> Origin {
     if let origin = stored.origins[entry.name] {
-      if let original = try original(entry.name, origin) {
-        return (original.dtype, .copying, original.runs)
+      if let original = try original(entry.name, origin) { return original }
+      return Origin(dtype: origin.slot.dtype, work: origin.slot.slot.work) {
+        try origin.slot.runs(part: origin.part)
       }
-      return (
-        origin.slot.dtype, origin.slot.slot.work, { try origin.slot.runs(part: origin.part) }
-      )
     }
-    if let other = elsewhere(entry.name) { return (other.entry.dtype, .copying, other.runs) }
+    if let other = elsewhere(entry.name) { return other.origin }
     throw ConversionError.coverage(Coverage(missing: [entry.name]), in: model.folder)
   }
 }

@@ -76,7 +76,9 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
       }
       settings.workers = running.workers
     }
-    let report = DownloadReport(reference: target, isSingle: isSingle(need), running: running)
+    let report = DownloadReport(
+      reference: target, isSingle: isSingle(need),
+      isShared: place.localFolder == nil && place.cacheFolder == nil, running: running)
     let destination = place.localFolder.map { HubDestination.folder(Folder.absolute($0)) } ?? .cache
     if place.isDryRun {
       report.show(try hub.planned(target, need, into: destination, isForced: place.isForced))

@@ -8,6 +8,8 @@ struct DownloadReport {
   let reference: HubReference
   /// The one file that was asked for, whose own path is the result.
   let isSingle: String?
+  /// Whether the files go where every command finds them by the reference alone.
+  let isShared: Bool
   let running: DownloadRunning
 
   // MARK: Done
@@ -18,7 +20,7 @@ struct DownloadReport {
     if running.json {
       var object = common("done", snapshot.commit, path, snapshot.files)
       object["fetchedFiles"] = .integer(snapshot.fetched.count)
-      object["fetchedBytes"] = .integer(Self.bytes(snapshot.fetched))
+      object["receivedBytes"] = .integer(snapshot.received)
       object["seconds"] = .number((seconds * 1000).rounded() / 1000)
       object["notes"] = snapshot.notes.json
       object["next"] = next(snapshot, path).map(Format.command).json
@@ -38,9 +40,10 @@ struct DownloadReport {
           + "\(Format.bytes(bytes)).")
     } else {
       let fetched = Self.bytes(snapshot.fetched)
+      let speed = seconds > 0 ? Int(Double(snapshot.received) / seconds) : 0
       Report.print(
         "Downloaded \(title): \(Format.count(snapshot.fetched.count, "file")), "
-          + "\(Format.bytes(fetched)), in \(Format.duration(seconds)).")
+          + "\(Format.bytes(fetched)), in \(Format.duration(seconds)) (\(Format.bytes(speed))/s).")
     }
     var rows = [("revision", reference.revision ?? "main"), ("commit", snapshot.commit)]
     if !snapshot.fetched.isEmpty, snapshot.fetched.count < snapshot.files.count {
@@ -59,8 +62,7 @@ struct DownloadReport {
     let names = Folder.entries(path) ?? []
     guard names.contains("config.json"), names.contains(where: { $0.hasSuffix(".safetensors") })
     else { return [] }
-    let isCached = snapshot.folder.contains("/snapshots/")
-    let words = isCached ? "\(reference)" : path
+    let words = isShared ? "\(reference)" : path
     let name = reference.repository.name.split(separator: "/").last.map(String.init) ?? "model"
     return [
       ["convert", "inspect", path],

@@ -38,6 +38,9 @@ public final class HTTPFile: Sendable {
   /// The bytes in the file, those of earlier runs too; it may be asked while it grows.
   public var received: Int { chttp_file_received(handle) }
 
+  /// How often bytes that were there have been thrown away, since a server sent the file from its beginning again.
+  public var restarts: Int { chttp_file_restarts(handle) }
+
   /// Whether all its bytes are there; never known without a size.
   public var isWhole: Bool { received == size }
 

@@ -110,6 +110,7 @@ extension Hub {
       commit: plan.listing.commit, listing: plan.listing, notes: plan.notes)
     snapshot.files = plan.files
     snapshot.fetched = plan.missing
+    snapshot.received = progress.files.reduce(0) { $0.saturatingAdd($1.done - $1.before) }
     return snapshot
   }
 
@@ -196,7 +197,13 @@ extension Hub {
   private func kept(
     _ reference: HubReference, _ need: HubNeed, _ destination: HubDestination
   ) throws(HubError) -> HubCache.Found {
-    guard case .folder(let folder) = destination else { return try cache.find(reference, need) }
+    guard case .folder(let folder) = destination else {
+      var found = try cache.find(reference, need)
+      if let listing = found.snapshot?.listing {
+        found.snapshot?.files = try chosen(need, reference.path, from: listing)
+      }
+      return found
+    }
     let repository = cache.repository(reference.repository)
     let revision = reference.revision ?? "main"
     guard let commit = repository.commit(revision) else {

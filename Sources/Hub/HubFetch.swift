@@ -24,6 +24,14 @@ package final class HubFetch: Sendable {
     var arriving: HTTPFile?
     var isDone = false
     var restarts = 0
+    /// How often a server has sent what there was already.
+    var begunAnew = 0
+
+    /// Nothing arrives any more.
+    mutating func end() {
+      begunAnew += arriving?.restarts ?? 0
+      arriving = nil
+    }
   }
   private let state: Mutex<State>
 
@@ -66,11 +74,18 @@ package final class HubFetch: Sendable {
     return isDone ? file.size : arriving?.received ?? Self.begun(place, file)
   }
 
+  /// How many of its bytes are there that nobody else writes, so that the checksum in the end is that of these.
+  package var held: Int {
+    state.withLock { $0.isDone ? file.size : $0.arriving?.received ?? 0 }
+  }
+
   /// Whether it is whole, checked, and has its name.
   package var isDone: Bool { state.withLock { $0.isDone } }
 
   /// How often what was there proved wrong and was begun anew: whoever has read some of it must read it again.
-  package var restarts: Int { state.withLock { $0.restarts } }
+  package var restarts: Int {
+    state.withLock { $0.restarts + $0.begunAnew + ($0.arriving?.restarts ?? 0) }
+  }
 
   /// Bytes that earlier runs have brought.
   static func begun(_ incomplete: String, _ file: HubFile) -> Int {
@@ -98,15 +113,16 @@ package final class HubFetch: Sendable {
     do throws(HubError) {
       if let until { _ = try arrive(anew: false, until: until) } else { try arriveWhole() }
     } catch {
-      state.withLock { $0.arriving = nil }
+      state.withLock { $0.end() }
       throw progress.isCancelled ? .interrupted : error
     }
-    if until != nil { state.withLock { $0.arriving = nil } }
+    if until != nil { state.withLock { $0.end() } }
   }
 
   /// Says where bytes arrive from now on.
   func arrives(_ arriving: HTTPFile) {
     state.withLock {
+      $0.end()
       $0.arriving = arriving
       $0.place = arriving.path
     }
@@ -115,7 +131,7 @@ package final class HubFetch: Sendable {
   private func finish() throws(HubError) {
     let place = try spot.final(file)
     state.withLock {
-      $0.arriving = nil
+      $0.end()
       $0.place = place
       $0.isDone = true
     }

@@ -40,9 +40,12 @@ public final class HubProgress: Sendable {
 
   private let contents = Mutex(Contents())
   /// Ends the requests that are under way.
-  package let stop = HTTPStop()
+  package let stop: HTTPStop
 
-  public init() {}
+  public init() { stop = HTTPStop() }
+
+  /// What is shown otherwise, and ended by the same.
+  package init(stop: HTTPStop) { self.stop = stop }
 
   public var files: [File] {
     let (files, counts) = contents.withLock { ($0.files, $0.counts) }

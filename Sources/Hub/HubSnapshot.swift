@@ -8,6 +8,8 @@ public struct HubSnapshot: Sendable {
   /// The files that were needed, where the listing is known, and those of them that had to be fetched.
   public var files: [HubFile] = []
   public var fetched: [HubFile] = []
+  /// The bytes that travelled; what earlier runs had brought of those files is not among them.
+  public var received = 0
   /// What the user should know: that the hub could not be reached, and the files are those of an earlier run.
   public var notes: [String]
 

@@ -110,8 +110,10 @@ struct LocalPlace: HubPlace {
     clock_gettime(CLOCK_REALTIME, &now)
     let time = Double(now.tv_sec) + Double(now.tv_nsec / 1000) * 1e-6
     let text = "\(commit)\n\(file.etag)\n\(time)\n"
+    let metadata = metadata(file)
     try HubError.files { () throws(FileError) in
-      try OutputFile.replace(metadata(file)) { output throws(FileError) in
+      try Folder.create(Folder.parent(metadata))
+      try OutputFile.replace(metadata) { output throws(FileError) in
         try output.write(Array(text.utf8), at: 0)
       }
     }

@@ -42,6 +42,7 @@ chttp_file chttp_file_open(const char *_Nonnull path, long size, int kind, long 
                            int *_Nonnull failure);
 // The bytes in the file, those of earlier runs too. Any thread may ask at any time.
 long chttp_file_received(chttp_file file);
+long chttp_file_restarts(chttp_file file);
 // Cuts everything off. Returns an errno.
 int chttp_file_start_over(chttp_file file);
 // Waits until all that is there is hashed, or `stop` is set. Returns an errno of reading.

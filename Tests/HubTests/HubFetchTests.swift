@@ -1,0 +1,108 @@
+import Foundation
+import Hub
+import HubStandIn
+import Support
+import Testing
+
+/// One file on its way, as whoever reads it while it arrives sees it.
+@Suite struct HubFetchTests {
+  private static let size = 3_000_000
+
+  private func withFetch(_ body: (Bench, HubFetch) throws -> Void) throws {
+    try Bench.with { bench in
+      try bench.standIn.put(
+        "org/name", files: ["model.safetensors": .bytes(bytes(Self.size), large: true)])
+      let hub = bench.hub()
+      let listing = try hub.listing(HubRepository("org/name"))
+      try body(bench, HubFetch(hub, listing, listing.files[0]))
+    }
+  }
+
+  @Test func theFirstBytesComeAloneAndTheRestBehindThem() throws {
+    try withFetch { bench, fetch in
+      #expect(fetch.available == 0)
+      try fetch.run(atLeast: 8)
+      #expect(fetch.available >= 8 && fetch.available < 1000)
+      try fetch.run(atLeast: 100_000)
+      #expect(fetch.available >= 100_000 && fetch.available < 200_000)
+      let beginning = try Data(contentsOf: URL(filePath: fetch.place))
+      #expect(beginning == Data(bytes(Self.size).prefix(fetch.available)))
+      #expect(!fetch.isDone)
+      // They are there.
+      let none = try bench.asked { try fetch.run(atLeast: 50_000) }
+      #expect(none == [])
+      try fetch.run()
+      #expect(fetch.isDone)
+      #expect(fetch.available == Self.size)
+      #expect(try Data(contentsOf: URL(filePath: fetch.place)) == Data(bytes(Self.size)))
+      #expect(bench.stored == Self.size)
+      #expect(fetch.restarts == 0)
+    }
+  }
+
+  @Test func moreThanThereIsMeansAllOfIt() throws {
+    try withFetch { _, fetch in
+      try fetch.run(atLeast: .max)
+      #expect(fetch.isDone)
+    }
+  }
+
+  @Test func whatProvesWrongIsCountedForWhoHasReadIt() throws {
+    try withFetch { bench, fetch in
+      bench.standIn.fail(.storage, with: .corrupt(at: 5))
+      try fetch.run()
+      #expect(fetch.restarts == 1)
+    }
+  }
+
+  @Test func bytesCanBeReadWhileTheyArrive() throws {
+    try withFetch { bench, fetch in
+      bench.standIn.fail(.storage, with: .slow(bytesPerSecond: 15_000_000))
+      let group = DispatchGroup()
+      DispatchQueue(label: "fetch").async(group: group) { try? fetch.run() }
+      var seen: [Int] = []
+      while !fetch.isDone {
+        let count = fetch.available
+        if let there = FileManager.default.contents(atPath: fetch.place) {
+          #expect(there.count >= count)
+          #expect(there.prefix(count) == Data(bytes(Self.size)).prefix(count))
+        }
+        if seen.last != count { seen.append(count) }
+        usleep(5000)
+      }
+      group.wait()
+      #expect(seen.count > 3)
+      #expect(seen == seen.sorted())
+    }
+  }
+
+  @Test func addressesAreQuotedAsPythonQuotesThem() {
+    // Made with urllib.parse.quote of Python 3.11.
+    let wanted = [
+      ("a b/c#d?e%f&g+h=i~j_k-l.m", "a%20b/c%23d%3Fe%25f%26g%2Bh%3Di~j_k-l.m"),
+      (
+        "é漢\u{1F600}\"'()*,:;<>@[]^`{|}",
+        "%C3%A9%E6%BC%A2%F0%9F%98%80%22%27%28%29%2A%2C%3A%3B%3C%3E%40%5B%5D%5E%60%7B%7C%7D"
+      ),
+    ]
+    for (text, quoted) in wanted { #expect(HubAddress.quote(text, slashes: true) == quoted) }
+    #expect(HubAddress.quote("refs/pr/1", slashes: false) == "refs%2Fpr%2F1")
+  }
+
+  @Test func originsAreTheSameOnlyForTheSameServer() {
+    let one = HubAddress.origin("https://huggingface.co/a?b")
+    for same in ["https://HuggingFace.co:443/x", "https://user:pw@huggingface.co"] {
+      #expect(HubAddress.origin(same) == one)
+    }
+    for other in [
+      "http://huggingface.co/a", "https://huggingface.co:444/a", "https://huggingface.co.evil/a",
+      "https://huggingface.co@evil/a", "https://cdn.huggingface.co/a",
+    ] {
+      #expect(HubAddress.origin(other) != one)
+    }
+    #expect(HubAddress.shown("https://u:p@h/x?Signature=1#f") == "https://h/x")
+    #expect(HubAddress.resolve("/b", from: "https://h:1/a?c") == "https://h:1/b")
+    #expect(HubAddress.resolve("//i/b", from: "https://h/a") == "https://i/b")
+    #expect(HubAddress.resolve("ftp://i/b", from: "https://h/a") == nil)
+  }
+}
