@@ -143,7 +143,7 @@ extension ModelCard {
 
   private var origin: [(String, String)] {
     guard let base else { return [] }
-    var rows = [(kind == .adapter ? "Belongs to" : "Model", base.markdown)]
+    var rows = [(kind == .adapter ? "For" : "Base model", base.markdown)]
     if let license = base.said["license"]?.string {
       rows.append(("Its licence", Markdown.plain(license)))
     }

@@ -152,7 +152,7 @@ extension Hub {
   ) throws(HubError) -> HubFolder {
     let wanted = folder.files.filter { $0.sha256 == nil && isWanted($0) }
     guard !wanted.isEmpty else { return folder }
-    let progress = HubProgress()
+    let progress = HubProgress(title: "checksums")
     let first = progress.add(wanted.map { .init(path: $0.path, size: $0.size, state: .waiting) })
     let sums = HubResults<String>(count: wanted.count)
     try watched(progress) { () throws(HubError) in
