@@ -75,7 +75,7 @@ let package = Package(
     .target(
       name: "Adapters",
       dependencies: [
-        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "JSON", "Kernels",
+        "Checkpoints", "SafeTensors", "MegatronFormat", "Blueprint", "Hub", "JSON", "Kernels",
         "Tensors",
       ],
       swiftSettings: fast),
@@ -94,7 +94,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "JSON",
+        "Adapters", "Architectures", "Blueprint", "Checkpoints", "Data", "Engine", "Hub", "JSON",
         "Jinja", "Kernels",
         "MegatronFormat", "Metrics", "SafeTensors", "Tensors", "Tokenizers", "Weights",
       ],
@@ -102,8 +102,8 @@ let package = Package(
     .target(
       name: "Configuration",
       dependencies: [
-        "Architectures", "Blueprint", "Checkpoints", "Console", "Data", "Engine", "JSON", "Kernels",
-        "MegatronFormat", "Metrics", "Tensors", "Tokenizers", "Training",
+        "Architectures", "Blueprint", "Checkpoints", "Console", "Data", "Engine", "Hub", "JSON",
+        "Kernels", "MegatronFormat", "Metrics", "Tensors", "Tokenizers", "Training",
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: fast),

@@ -1,4 +1,5 @@
 import Checkpoints
+import Hub
 import JSON
 import MegatronFormat
 import Tensors
@@ -50,7 +51,7 @@ public struct BaseModel: Sendable {
     }
     model = try HuggingFaceModel(
       folder: Self.modelFolder(wish.model ?? Self.recorded(in: adapter).model, of: found.place),
-      isStrict: wish.isStrict)
+      isStrict: wish.isStrict, needsWeights: false)
     checkpoint = try MegatronModel(path: found.place)
     notes = []
   }
@@ -84,24 +85,25 @@ public struct BaseModel: Sendable {
     }
     if let model = wish.model { return try found(model, by: "--hf-model-path") }
     if let model = recorded.model {
-      do {
-        return try found(model, by: recorded.file)
-      } catch ConversionError.modelNotFound {
-        // A path that was relative when the adapter was trained may be one from a folder that holds it.
-        let near = places(of: model, near: adapter).first { Folder.isFile("\($0)/config.json") }
-        return try found(near ?? model, by: recorded.file)
-      }
+      // A path that was relative when the adapter was trained may be one from a folder that holds it.
+      let near =
+        Folder.isFolder(model)
+        ? nil : places(of: model, near: adapter).first { Folder.isFile("\($0)/config.json") }
+      return try found(near ?? model, by: recorded.file, revision: recorded.revision)
     }
     throw AdapterError.noBase(adapter: adapter)
   }
 
-  private static func found(_ text: String, by name: String) throws -> Found {
+  private static func found(
+    _ text: String, by name: String, revision: String? = nil
+  ) throws -> Found {
     if Folder.isFolder(text), !Folder.isFile("\(text)/config.json"),
       (try? RunFolder(resolving: text)) != nil
     {
       return Found(place: Folder.absolute(text), namedBy: name, isMegatron: true)
     }
-    return Found(place: try folder(text), namedBy: name, isMegatron: false)
+    let place = try ModelReference(text, revision: revision).folder()
+    return Found(place: place, namedBy: name, isMegatron: false)
   }
 
   /// The folder of the Hugging Face model that a checkpoint is of: the one named, else its own run's.
@@ -114,8 +116,9 @@ public struct BaseModel: Sendable {
     }
   }
 
+  /// The folder of a model whose weights lie elsewhere.
   private static func folder(_ reference: String) throws -> String {
-    try ModelReference(reference).folder()
+    try ModelReference(reference).folder(.withoutWeights)
   }
 
   /// Where a path may mean: from here, or, if relative, from the folders that hold the adapter.
@@ -138,6 +141,7 @@ public struct BaseModel: Sendable {
     var checkpoint: String?
     /// A Hugging Face reference.
     var model: String?
+    var revision: String?
   }
 
   private static func recorded(in adapter: String) -> Record {
@@ -147,6 +151,7 @@ public struct BaseModel: Sendable {
       let object = try? JSON(parsing: configuration, allowingNonFinite: true).object
       record.file = "\(adapter)/adapter_config.json"
       record.model = (object?["base_model_name_or_path"] ?? object?["model"])?.string
+      record.revision = object?["revision"]?.string
       return record
     }
     guard let run = try? RunFolder(resolving: adapter) else { return record }

@@ -99,16 +99,22 @@ bool chttp_begin_body(request_line *line) {
     refuse(line, CHTTP_WRONG_RANGE, "it sent another part of the file than was asked for");
     return false;
   }
-  if (status == 200 && position > 0) {
-    line->failure = chttp_file_start_over((chttp_file){(uintptr_t)file});
-    if (line->failure) return refuse(line, CHTTP_CANNOT_WRITE, "");
-    position = 0;
-  }
-  if (file->size >= 0 && line->until < 0 && line->length > file->size - position) {
+  // Whether it is the file at all is settled before anything of it is given up: what answers all questions
+  // with a page of its own must not cost what took hours to come.
+  long room = file->size - (status == 206 ? position : 0);
+  if (file->size >= 0 && line->until < 0 && line->length > room) {
     refuse(line, CHTTP_TOO_LONG, "");
     return false;
   }
-  return true;
+  if (status == 206 || position == 0) return true;
+  if (file->size >= 0 && line->length >= 0 && line->length != file->size) {
+    // Whoever answered may be gone the next time.
+    refuse(line, CHTTP_BROKEN_OFF, "what it sends is not of the size of the file that was begun");
+    return false;
+  }
+  line->failure = chttp_file_start_over((chttp_file){(uintptr_t)file});
+  if (line->failure) refuse(line, CHTTP_CANNOT_WRITE, "");
+  return line->failure == 0;
 }
 
 static size_t take_into_file(request_line *line, const char *bytes, size_t count) {

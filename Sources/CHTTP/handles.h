@@ -36,13 +36,13 @@ typedef struct {
   // How far the disk was asked to write.
   long flushed;
 
-  // Guards what follows. While the follower runs the digest is its own; otherwise the writer's.
+  // Guards what follows, and tells of its changes. The digest is the follower's while that runs.
   pthread_mutex_t lock;
-  pthread_cond_t caught_up;
+  pthread_cond_t changed;
   long hashed;
-  bool follows, has_thread;
+  // Whether the follower runs; whether it is to be joined; what it is told.
+  bool follows, has_thread, ends, cancelled;
   int failure;
-  atomic_bool cancelled;
   pthread_t follower;
 } arriving_file;
 

@@ -108,8 +108,13 @@ void chttp_line_proxy(chttp_line handle, const char *proxy) {
 void chttp_line_authorities(chttp_line handle, const char *path, bool is_folder) {
   request_line *line = line_of(handle);
   const curl_calls *curl = chttp_curl();
-  if (is_folder) SET(CURLOPT_CAPATH, path);
-  else SET(CURLOPT_CAINFO, path);
+  if (is_folder) {
+    SET(CURLOPT_CAPATH, path);
+    SET(CURLOPT_PROXY_CAPATH, path);
+  } else {
+    SET(CURLOPT_CAINFO, path);
+    SET(CURLOPT_PROXY_CAINFO, path);
+  }
 }
 
 void chttp_line_send_bytes(chttp_line handle, const void *bytes, long count) {
@@ -188,6 +193,9 @@ static void settle(request_line *line, CURLcode code) {
   long connected = 0;
   (void)curl->curl_easy_getinfo(line->easy, CURLINFO_HTTP_CONNECTCODE, &connected);
   if (line->end == CHTTP_BROKEN_OFF && connected >= 300) line->end = CHTTP_BAD_PROXY;
+  curl_off_t connecting = 0;
+  (void)curl->curl_easy_getinfo(line->easy, CURLINFO_CONNECT_TIME_T, &connecting);
+  line->has_connected = connecting > 0;
   if (line->end != CHTTP_DONE && !line->reason[0])
     snprintf(line->reason, sizeof line->reason, "%s", curl->curl_easy_strerror(code));
 }
@@ -200,7 +208,7 @@ chttp_outcome chttp_line_run(chttp_line handle, chttp_file file, long until, lon
   line->until = until;
   line->limit = limit;
   line->stop = stop;
-  line->has_begun = line->is_into_file = line->was_cut = line->is_encoded = false;
+  line->has_connected = line->has_begun = line->is_into_file = line->was_cut = line->is_encoded = false;
   line->received = 0;
   line->range_start = line->length = -1;
   line->end = CHTTP_DONE;
@@ -228,7 +236,7 @@ chttp_outcome chttp_line_run(chttp_line handle, chttp_file file, long until, lon
   }
   long status = 0;
   (void)curl->curl_easy_getinfo(line->easy, CURLINFO_RESPONSE_CODE, &status);
-  return (chttp_outcome){line->end, (int)status, line->failure, line->received,
+  return (chttp_outcome){line->end, (int)status, line->failure, line->has_connected, line->received,
                          (long)line->head.count, (long)line->body.count, (long)strlen(line->reason)};
 }
 

@@ -24,7 +24,7 @@ typedef struct {
   // What came.
   growing head, body;
   arriving_file *file;
-  bool has_begun, is_into_file, was_cut;
+  bool has_connected, has_begun, is_into_file, was_cut;
   long until, limit, received;
   // Of `Content-Range`, or -1; of `Content-Length`, or -1.
   long range_start, length;

@@ -1,3 +1,4 @@
+import Hub
 import Tensors
 
 /// Why a conversion cannot be done, as facts with their place.
@@ -25,11 +26,12 @@ public enum ConversionError: Error, Sendable {
   case badConfiguration(path: String, reason: String)
   case noWeights(folder: String)
   /// A Megatron checkpoint that does not say what model it is of, or names one that is not here.
-  case noConfiguration(checkpoint: String, model: String?)
+  case noConfiguration(checkpoint: String, model: String?, reason: String? = nil)
   /// A file of tensors where a model is wanted.
   case noModel(path: String)
   case modelNotFound(reference: String, looked: [String])
-  case badReference(String)
+  /// What is no folder here, and not to be had from the hub.
+  case notFound(folder: String, HubError)
   case unreadable(path: String)
   /// No tensor of one side has the name of one of the other; an example of each.
   case nothingInCommon(String, String)
@@ -82,9 +84,9 @@ extension ConversionError: CustomStringConvertible {
     case .noWeights(let folder):
       "\(folder) has no safetensors weights (model.safetensors or model.safetensors.index.json). "
         + "Download them, or save the model with save_pretrained(safe_serialization=True)."
-    case .noConfiguration(let checkpoint, let model):
+    case .noConfiguration(let checkpoint, let model, let reason):
       (model.map {
-        "\(checkpoint) is of the model \($0), which is neither here nor in the hub cache. "
+        "\(checkpoint) is of the model \($0), which is not to be had: \(reason ?? "it is not here.") "
       }
         ?? "\(checkpoint) does not say which model it is of (run_config.yaml, hf_model_id). ")
         + "Name it with --hf-model: a Hugging Face folder with its config.json is enough."
@@ -92,11 +94,9 @@ extension ConversionError: CustomStringConvertible {
       "\(path) is a file of tensors, and nothing says what model they are. "
         + "Give the folder with its config.json."
     case .modelNotFound(let reference, let looked):
-      "The model \(reference) is neither a folder here nor in the hub cache. Looked at: "
-        + looked.joined(separator: ", ")
-        + ". Download it with `hf download \(reference)`, or give a folder."
-    case .badReference(let text):
-      "\"\(text)\" is no model reference. Give a folder, org/name or hf://org/name[@revision]."
+      "There is no model at \(reference). Looked at: "
+        + looked.joined(separator: ", ") + ". Give a folder, or a reference: \(HubReference.forms)."
+    case .notFound(let folder, let error): "There is no folder \(folder). \(error)"
     case .unreadable(let path):
       "\(path) is no model, checkpoint or tensor file that is known here. Known are Hugging Face "
         + "folders, .safetensors and .pt files, Megatron run folders and iteration folders."

@@ -1,9 +1,14 @@
 import Blueprint
+import Hub
 import JSON
 import MegatronFormat
 import Tensors
 
 extension HuggingFaceModel {
+  /// What files of a run call the model: `org/name` where the folder is the hub's, so that they are understood on
+  /// other machines as well; else the folder.
+  public var name: String { Hub.current.name(of: folder) ?? folder }
+
   /// Megatron-Bridge's `run_config.yaml`: the model as its layers say, the rest at its defaults.
   ///
   /// - Parameters:
@@ -14,8 +19,8 @@ extension HuggingFaceModel {
     _ blueprint: Blueprint? = nil, dtype: DType, sizes: ParallelSizes = ParallelSizes()
   ) throws -> YAMLValue {
     let arguments = MegatronArguments(
-      try blueprint ?? covered(), source: folder, dtype: dtype, sizes: sizes, origin: origin)
-    return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: folder)
+      try blueprint ?? covered(), source: name, dtype: dtype, sizes: sizes, origin: origin)
+    return try RunConfig.value(model: YAMLValue(.object(arguments.model)), tokenizer: name)
   }
 
   /// The blueprint without predictors that the weights leave out.

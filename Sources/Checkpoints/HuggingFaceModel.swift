@@ -1,5 +1,6 @@
 import Architectures
 import Blueprint
+import Hub
 import JSON
 import SafeTensors
 import Tensors
@@ -17,25 +18,35 @@ public struct HuggingFaceModel: Sendable {
 
   /// Opens a folder.
   ///
-  /// - Parameter isStrict: refuses configuration keys that are not understood.
+  /// - Parameters:
+  ///   - isStrict: refuses configuration keys that are not understood.
+  ///   - needsWeights: without, weights that are not all there are as none: of a repository that was fetched in part.
   /// - Throws: `ConversionError`, `ConfigError`, `SafeTensorsError`.
-  public init(folder: String, isStrict: Bool = true) throws {
-    try self.init(folder: folder, isStrict: isStrict, arriving: [])
+  public init(folder: String, isStrict: Bool = true, needsWeights: Bool = true) throws {
+    try self.init(folder: folder, isStrict: isStrict, arriving: [], needsWeights: needsWeights)
   }
 
   /// Opens a folder that some of the weights are still on their way into.
-  package init(folder: String, isStrict: Bool, arriving: [InputFile]) throws {
+  package init(
+    folder: String, isStrict: Bool, arriving: [InputFile], needsWeights: Bool = true
+  ) throws {
     self.folder = folder
     configuration = try Self.configuration(in: folder)
     let hasWeights =
       !arriving.isEmpty
       || (Folder.entries(folder) ?? []).contains { $0.hasSuffix(".safetensors") }
       || Folder.exists("\(folder)/\(ShardedFolder.indexName)")
-    let weights = hasWeights ? try ShardedFolder(folder, arriving: arriving) : nil
+    var weights: ShardedFolder?
+    if hasWeights {
+      weights =
+        needsWeights
+        ? try ShardedFolder(folder, arriving: arriving)
+        : try? ShardedFolder(folder, arriving: arriving)
+    }
     self.weights = weights
     let found = try Registry.blueprint(
       configuration, isStrict: isStrict,
-      isStored: weights.map { weights in { weights[$0] != nil } })
+      isStored: self.weights.map { weights in { weights[$0] != nil } })
     architecture = configuration["architectures"]?.array?.first?.string ?? ""
     origin = found.architecture.origin
     blueprint = found.blueprint
@@ -81,33 +92,13 @@ public struct HuggingFaceModel: Sendable {
   /// The files beside the weights: configuration, tokenizer, templates, code, licence.
   public var sideFiles: [String] {
     (Folder.entries(folder) ?? []).filter { name in
-      Folder.isFile("\(folder)/\(name)") && !name.hasPrefix(".") && !Self.isWeights(name)
+      Folder.isFile("\(folder)/\(name)") && ModelFiles.isBeside(name)
     }
   }
 
   /// The tokenizer's files, which a Megatron checkpoint keeps a copy of.
   public var tokenizerFiles: [String] {
-    sideFiles.filter(Self.isTokenizer)
-  }
-
-  /// Whether a file of this name is a tokenizer's.
-  public static func isTokenizer(_ name: String) -> Bool {
-    tokenizerNames.contains(name) || name.hasSuffix(".tiktoken")
-  }
-
-  private static let tokenizerNames: Set<String> = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt", "tekken.json",
-    "chat_template.jinja", "chat_template.json",
-  ]
-
-  /// Whether a file holds a model's weights, in any framework's format, or an index of them.
-  private static func isWeights(_ name: String) -> Bool {
-    let endings = [
-      ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
-      ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".npz",
-    ]
-    return endings.contains { name.hasSuffix($0) }
+    sideFiles.filter(ModelFiles.isTokenizer)
   }
 
   /// Refuses a model whose weights cannot come back as they are stored.

@@ -1,74 +1,93 @@
-import Glibc
+import Hub
 import Tensors
 
-/// Finds the folder a model reference means: a folder, or a snapshot in the standard hub cache.
+/// Finds the folder that a model's name means: one that is here, else a repository of the hub.
 ///
-/// Makes no network call. Cache layout: huggingface_hub's (`refs/`, `snapshots/`, `blobs/`).
+/// Whatever has that path here is meant; the hub is asked only for what nothing has. What the hub is, where its
+/// cache lies and whether it may be asked says `Hub.current`.
 public struct ModelReference: Sendable {
   public var text: String
   public var revision: String?
 
-  /// - Parameter revision: a branch, tag or commit; `@revision` in the text wins.
+  /// - Parameter revision: a branch, tag or commit, for a text that names none.
   public init(_ text: String, revision: String? = nil) {
     self.text = text
     self.revision = revision
   }
 
-  /// The folder with the model's files.
+  /// Whether something here has that path, so that the hub is not asked.
+  public var isHere: Bool { !text.hasPrefix("hf://") && Folder.exists(text) }
+
+  /// The folder with what is needed of the model.
   ///
-  /// - Throws: `ConversionError.modelNotFound` with every place looked at, `.badReference`.
-  public func folder() throws(ConversionError) -> String {
+  /// - Throws: `ConversionError.modelNotFound` for a path with nothing there, `.notFound` for what is neither here nor
+  ///   on the hub; `HubError`.
+  public func folder(_ need: HubNeed = .model) throws -> String {
     if !text.hasPrefix("hf://"), Folder.isFolder(text) { return Folder.absolute(text) }
-    var name = text.hasPrefix("hf://") ? String(text.dropFirst(5)) : text
-    var revision = revision
-    if let at = name.lastIndex(of: "@") {
-      revision = String(name[name.index(after: at)...])
-      name = String(name[..<at])
-    }
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    let isPlain = (1...2).contains(parts.count) && parts.allSatisfy(Self.isPlainName)
-    // A branch may have slashes (refs/pr/1), but every part of it is a plain name.
-    let isSafe = (revision ?? "main").split(separator: "/", omittingEmptySubsequences: false)
-      .allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
-    guard isPlain, isSafe else {
-      if text.hasPrefix("/") || text.hasPrefix(".") || text.hasPrefix("~") {
-        throw .modelNotFound(reference: text, looked: [Folder.absolute(text)])
-      }
-      throw .badReference(text)
-    }
-    let repository = Self.cache() + "/models--" + parts.joined(separator: "--")
-    let wanted = revision ?? "main"
-    var looked = [Folder.absolute(text), "\(repository)/refs/\(wanted)"]
-    var commits = [wanted]
-    if let bytes = try? InputFile("\(repository)/refs/\(wanted)").readAll() {
-      let commit = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
-      if Self.isPlainName(Substring(commit)) { commits.insert(commit, at: 0) }
-    }
-    for commit in commits {
-      let snapshot = "\(repository)/snapshots/\(commit)"
-      if Folder.isFolder(snapshot) { return snapshot }
-      looked.append(snapshot)
-    }
-    throw .modelNotFound(reference: name, looked: looked)
+    return try snapshot(need).folder
   }
 
-  /// The hub cache: `HF_HUB_CACHE`, else `HF_HOME/hub`, else the user's cache folder.
-  public static func cache() -> String {
-    func variable(_ name: String) -> String? {
-      guard let value = getenv(name) else { return nil }
-      let text = String(cString: value)
-      return text.isEmpty ? nil : text
-    }
-    if let cache = variable("HF_HUB_CACHE") ?? variable("HUGGINGFACE_HUB_CACHE") { return cache }
-    if let home = variable("HF_HOME") { return home + "/hub" }
-    let caches = variable("XDG_CACHE_HOME") ?? (variable("HOME") ?? "") + "/.cache"
-    return caches + "/huggingface/hub"
+  /// The same, for what may be a file or a folder of another kind: what is here is meant, and stays as it is called.
+  public func place(_ need: HubNeed = .model) throws -> String {
+    isHere ? text : try snapshot(need).folder
   }
 
-  private static func isPlainName(_ name: Substring) -> Bool {
-    !name.isEmpty && name != "." && name != ".."
-      && name.allSatisfy {
-        $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0))
+  /// The repository's files on this machine.
+  public func snapshot(_ need: HubNeed) throws -> HubSnapshot {
+    guard !isPath else {
+      throw ConversionError.modelNotFound(reference: text, looked: [Folder.absolute(text)])
+    }
+    let hub = Hub.current
+    do throws(HubError) {
+      return try hub.settled(
+        HubReference(parsing: text, revision: revision, endpoint: hub.settings.endpoint), need)
+    } catch {
+      switch error {
+      case .noRepository, .offline, .badReference:
+        // Whoever mistyped a folder's name is to hear of the folder.
+        guard !text.contains("://") else { throw error }
+        throw ConversionError.notFound(folder: Folder.absolute(text), error)
+      default: throw error
       }
+    }
+  }
+
+  /// Whether the text can mean nothing but a path on this machine.
+  var isPath: Bool {
+    ["/", "./", "../", "~"].contains { text.hasPrefix($0) } || [".", ".."].contains(text)
+  }
+}
+
+extension ModelReference {
+  /// The folder that a name means which some file recorded, perhaps on another machine.
+  ///
+  /// In this order: a folder of that name from here; for a relative path, one below the folders that hold the file;
+  /// what the hub's cache has, without asking; the hub, asked once, so that a name that is none costs no long wait.
+  /// A name of one part is never asked for: a relative path is likelier.
+  ///
+  /// - Parameters:
+  ///   - place: the folder that the name was found in.
+  /// - Throws: `ConversionError`, `HubError`.
+  public func recorded(in place: String, _ need: HubNeed) throws -> String {
+    if !text.hasPrefix("hf://"), Folder.isFolder(text) { return Folder.absolute(text) }
+    if !["/", "~", "hf://"].contains(where: text.hasPrefix) {
+      var above = Folder.absolute(place)
+      while above != "/" {
+        above = Folder.parent(above)
+        let near = above == "/" ? "/\(text)" : "\(above)/\(text)"
+        if Folder.isFile("\(near)/config.json") { return near }
+      }
+    }
+    guard !isPath else { return try folder(need) }
+    let hub = Hub.current
+    let reference = try HubReference(
+      parsing: text, revision: revision, endpoint: hub.settings.endpoint)
+    if let kept = hub.kept(reference, need) { return kept.folder }
+    guard text.contains("/") else {
+      throw ConversionError.modelNotFound(reference: text, looked: [Folder.absolute(text)])
+    }
+    // Asked once: whether there is such a repository. Fetching its files is as patient as ever.
+    try hub.requireAnswer(reference)
+    return try hub.settled(reference, need).folder
   }
 }

@@ -1,4 +1,5 @@
 import Blueprint
+import Hub
 import MegatronFormat
 import SafeTensors
 import Tensors
@@ -42,9 +43,10 @@ public struct ModelWeights: Sendable {
     case .megatron(let run):
       try run.requireDistributed()
       let folder =
-        try configuration.map { try ModelReference($0, revision: revision).folder() }
+        try configuration.map { try ModelReference($0, revision: revision).folder(.withoutWeights) }
         ?? run.modelFolder()
-      try self.init(HuggingFaceModel(folder: folder), from: MegatronModel(path: text))
+      try self.init(
+        HuggingFaceModel(folder: folder, needsWeights: false), from: MegatronModel(path: text))
     case .safetensors(let path), .torch(let path):
       throw ConversionError.noModel(path: path)
     }
@@ -157,22 +159,22 @@ public struct ModelWeights: Sendable {
 extension RunFolder {
   /// The folder of the Hugging Face model that the run's own configuration names.
   ///
-  /// A relative path is looked for from here, then from the folders that hold the run.
+  /// A relative path is looked for from here, then from the folders that hold the run; `ModelReference.recorded`
+  /// says when the hub is asked.
   ///
-  /// - Throws: `ConversionError.noConfiguration`.
+  /// - Throws: `ConversionError.noConfiguration`, `.interrupted`; `HubError.interrupted`.
   package func modelFolder() throws -> String {
     let recorded = try runConfig()
     guard
       let name = recorded?["model", "hf_model_id"]?.string
         ?? recorded?["checkpoint", "hf_source_path"]?.string
     else { throw ConversionError.noConfiguration(checkpoint: folder, model: nil) }
-    if let found = try? ModelReference(name).folder() { return found }
-    var above = Folder.absolute(folder)
-    while !name.hasPrefix("/"), above != "/" {
-      above = Folder.parent(above)
-      let place = above == "/" ? "/\(name)" : "\(above)/\(name)"
-      if Folder.isFile("\(place)/config.json") { return place }
+    do {
+      return try ModelReference(name).recorded(in: folder, .withoutWeights)
+    } catch HubError.interrupted {
+      throw HubError.interrupted
+    } catch {
+      throw ConversionError.noConfiguration(checkpoint: folder, model: name, reason: "\(error)")
     }
-    throw ConversionError.noConfiguration(checkpoint: folder, model: name)
   }
 }

@@ -1,3 +1,4 @@
+import Hub
 import MegatronFormat
 import SafeTensors
 import Tensors
@@ -11,17 +12,18 @@ public enum StoredThing: Sendable {
   case torch(path: String)
   case megatron(RunFolder)
 
-  /// Recognises a folder or file by what is in it, or finds a reference in the hub cache.
+  /// Recognises a folder or file by what is in it, or has a reference brought from the hub.
   ///
-  /// - Throws: `ConversionError.modelNotFound`, `.unreadable`, `.notYet`; `MegatronError` for a folder
-  ///   that holds none of these.
-  public init(_ text: String, revision: String? = nil) throws {
+  /// - Parameter need: what is needed of a reference.
+  /// - Throws: `ConversionError.modelNotFound`, `.notFound`, `.unreadable`, `.notYet`; `MegatronError` for a folder
+  ///   that holds none of these; `HubError`.
+  public init(_ text: String, revision: String? = nil, need: HubNeed = .model) throws {
     if Folder.isFolder(text) {
       self = try Self.folder(Folder.absolute(text))
     } else if Folder.exists(text) {
       self = try Self.file(Folder.absolute(text))
     } else {
-      self = .huggingFace(folder: try ModelReference(text, revision: revision).folder())
+      self = .huggingFace(folder: try ModelReference(text, revision: revision).folder(need))
     }
   }
 

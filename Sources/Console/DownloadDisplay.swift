@@ -31,6 +31,8 @@ package final class DownloadDisplay: HubWatching {
     return try Interrupt.shared.stopping(progress, farewell: farewell, work)
   }
 
+  package func note(_ text: String) { Report.error("note: \(text)", label: "") }
+
   private static func show(
     _ progress: HubProgress, _ style: ProgressDisplay.Style, until ended: DispatchSemaphore
   ) {
@@ -73,7 +75,7 @@ package struct DownloadPicture {
   private var activity: String?
   private var seconds = 0.0
   /// When so many bytes had come in this run, oldest first.
-  private var samples: [(seconds: Double, bytes: Int)] = []
+  private var samples: [(seconds: Double, bytes: Int)] = [(0, 0)]
 
   package init(_ title: String = "download") { self.title = title }
 
@@ -141,7 +143,9 @@ package struct DownloadPicture {
     guard !files.isEmpty else { return activity.map(Self.clean) }
     var parts = totals
     for file in files {
-      guard let words = Self.words(file.state), file.state != .checking else { continue }
+      guard file.state != .waiting, file.state != .checking,
+        let words = Self.words(file.state)
+      else { continue }
       parts.append("\(Self.clean(file.path)): \(words)")
       break
     }

@@ -20,13 +20,15 @@ package final class Interrupt: Sendable {
   package static let shared = Interrupt()
 
   private struct Work: Sendable {
+    var number: Int
     var progress: any Cancellable
     var farewell: String
     var discard: @Sendable () -> Void = {}
   }
 
-  /// What is being done, the innermost last: a conversion may fetch what it reads.
+  /// What is being done, the newest last: a conversion may fetch what it reads, on threads of their own.
   private let work = Mutex<[Work]>([])
+  private let count = Atomic<Int>(0)
   private let isTerminated = Mutex(false)
 
   /// Whether the program was asked to end, rather than its work alone.
@@ -71,15 +73,17 @@ package final class Interrupt: Sendable {
     farewell: String = "Interrupted; what had been written was removed.",
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    work.withLock { $0.append(Work(progress: progress, farewell: farewell)) }
-    defer { work.withLock { _ = $0.popLast() } }
+    let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+    work.withLock { $0.append(Work(number: number, progress: progress, farewell: farewell)) }
+    defer { work.withLock { $0.removeAll { $0.number == number } } }
     return try body()
   }
 
   /// Says how to remove what the work in progress writes.
   package func onAbort(_ discard: @escaping @Sendable () -> Void) {
     work.withLock { work in
-      guard let last = work.indices.last else { return }
+      // What comes from the hub stays, and has nothing to remove.
+      guard let last = work.lastIndex(where: { !($0.progress is HubProgress) }) else { return }
       work[last].discard = discard
     }
   }

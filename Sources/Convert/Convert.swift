@@ -19,8 +19,8 @@ import Console
         convert inspect ./ckpt
         convert compare ./ckpt ./llama
 
-      A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \
-      hub cache (HF_HUB_CACHE, HF_HOME), where `hf download org/name` puts them.
+      A model is a folder, org/name or hf://org/name[@revision]; the last two are fetched from the hub into \
+      its cache (HF_HUB_CACHE, HF_HOME), or taken from there alone with HF_HUB_OFFLINE=1.
 
       EXIT CODES
         0 done, 1 could not be done, 2 wrong usage, 3 a check found a difference,
@@ -29,7 +29,7 @@ import Console
     version: "0.1.0",
     subcommands: [
       ImportCommand.self, ExportCommand.self, RoundtripCommand.self, InspectCommand.self,
-      CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self,
+      CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self, CacheCommand.self,
       PushCommand.self,
     ])
 }

@@ -67,7 +67,7 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
   }
 
   func run() throws {
-    let (target, need) = try wanted()
+    let (target, need, single) = try wanted()
     let hub = Hub.current.with(watching: running.isQuiet ? DownloadDisplay(style: .none) : nil) {
       settings in
       if let folder = place.cacheFolder { settings.cache = Folder.absolute(folder) }
@@ -77,7 +77,7 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
       settings.workers = running.workers
     }
     let report = DownloadReport(
-      reference: target, isSingle: isSingle(need),
+      reference: target, single: single,
       isShared: place.localFolder == nil && place.cacheFolder == nil, running: running)
     let destination = place.localFolder.map { HubDestination.folder(Folder.absolute($0)) } ?? .cache
     if place.isDryRun {
@@ -89,8 +89,8 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
     report.show(snapshot, seconds: (ContinuousClock.now - start).seconds)
   }
 
-  /// The repository, and what of it.
-  private func wanted() throws -> (HubReference, HubNeed) {
+  /// The repository, what of it, and the one file that is asked for, if it is one.
+  private func wanted() throws -> (HubReference, HubNeed, single: String?) {
     var target = try repository()
     var files = files
     if !target.path.isEmpty {
@@ -102,13 +102,22 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
       target.path = ""
     }
     if files.isEmpty || files.allSatisfy({ $0.contains("*") }) {
-      return (target, choice.need(adding: files))
+      return (target, choice.need(adding: files), nil)
     }
     for (name, patterns) in [("--include", choice.include), ("--exclude", choice.exclude)]
     where !patterns.isEmpty {
       Report.error("note: \(name) says nothing where files are named.", label: "")
     }
-    return (target, .files(include: files, exclude: []))
+    let isOne = files.count == 1 && !files[0].hasSuffix("/")
+    return (
+      target, .files(include: files.map(Self.pattern), exclude: []), isOne ? files[0] : nil
+    )
+  }
+
+  /// A file's name as the pattern that matches it alone; with a star it is a pattern already.
+  private static func pattern(_ name: String) -> String {
+    guard !name.contains("*") else { return name }
+    return name.reduce(into: "") { $0 += $1 == "[" || $1 == "?" ? "[\($1)]" : "\($1)" }
   }
 
   private func repository() throws -> HubReference {
@@ -132,13 +141,6 @@ struct DownloadCommand: ParsableCommand, ReportsJSON {
     }
     target.repository.kind = kind
     return target
-  }
-
-  private func isSingle(_ need: HubNeed) -> String? {
-    guard case .files(let include, _) = need, include.count == 1, choice.include.isEmpty,
-      !include[0].hasSuffix("/"), !include[0].contains("*")
-    else { return nil }
-    return include[0]
   }
 }
 

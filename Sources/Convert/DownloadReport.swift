@@ -7,7 +7,7 @@ import Tensors
 struct DownloadReport {
   let reference: HubReference
   /// The one file that was asked for, whose own path is the result.
-  let isSingle: String?
+  let single: String?
   /// Whether the files go where every command finds them by the reference alone.
   let isShared: Bool
   let running: DownloadRunning
@@ -15,7 +15,7 @@ struct DownloadReport {
   // MARK: Done
 
   func show(_ snapshot: HubSnapshot, seconds: Double) {
-    let path = isSingle.map { "\(snapshot.folder)/\($0)" } ?? snapshot.folder
+    let path = single.map { "\(snapshot.folder)/\($0)" } ?? snapshot.folder
     let bytes = Self.bytes(snapshot.files)
     if running.json {
       var object = common("done", snapshot.commit, path, snapshot.files)
@@ -34,6 +34,8 @@ struct DownloadReport {
     let title = reference.repository.title
     if snapshot.listing == nil {
       Report.print("\(title) is here.")
+    } else if snapshot.files.isEmpty {
+      Report.print("Nothing of \(title) was fetched.")
     } else if snapshot.fetched.isEmpty {
       Report.print(
         "\(title) was here already: \(Format.count(snapshot.files.count, "file")), "
@@ -59,7 +61,8 @@ struct DownloadReport {
 
   /// What makes sense with a model whose weights can be read here.
   private func next(_ snapshot: HubSnapshot, _ path: String) -> [[String]] {
-    let names = Folder.entries(path) ?? []
+    let isNothing = snapshot.listing != nil && snapshot.files.isEmpty
+    let names = isNothing ? [] : Folder.entries(path) ?? []
     guard names.contains("config.json"), names.contains(where: { $0.hasSuffix(".safetensors") })
     else { return [] }
     let words = isShared ? "\(reference)" : path
@@ -76,7 +79,7 @@ struct DownloadReport {
     let free = Folder.freeBytes(plan.folder)
     let missing = Set(plan.missing.map(\.path))
     if running.json {
-      let path = isSingle.map { "\(plan.folder)/\($0)" } ?? plan.folder
+      let path = single.map { "\(plan.folder)/\($0)" } ?? plan.folder
       var object = common("planned", plan.listing.commit, path, plan.files)
       object["missingFiles"] = .integer(plan.missing.count)
       object["missingBytes"] = .integer(plan.bytes)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Blueprint
 import Checkpoints
 import Console
+import Hub
 import Tensors
 
 /// The model a command is about.
@@ -16,7 +17,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .customLong("hf-revision"),
     help: ArgumentHelp(
-      "The branch, tag or commit in the hub cache. (default: main)", valueName: "revision"))
+      "The branch, tag or commit on the hub. (default: main)", valueName: "revision"))
   var revision: String?
 
   @Flag(
@@ -24,9 +25,9 @@ struct ModelOptions: ParsableArguments {
     help: "Accepted; no code of a model is ever run here.")
   var trustsRemoteCode = false
 
-  /// The folder with the model's files.
-  func folder() throws -> String {
-    try ModelReference(reference, revision: revision).folder()
+  /// The folder with what is needed of the model.
+  func folder(_ need: HubNeed = .model) throws -> String {
+    try ModelReference(reference, revision: revision).folder(need)
   }
 
   /// The words that name the model on a command line.

@@ -103,6 +103,9 @@ private struct Ending {
       guard let proxy else { throw .unreachable(url: url, reason: reason) }
       throw .proxy(url: url, proxy: proxy, reason: reason)
     case CHTTP_STALLED:
+      if let proxy, !outcome.has_connected {
+        throw .proxy(url: url, proxy: proxy, reason: "it takes no connection")
+      }
       throw .stalled(url: url, received: outcome.received, patience: request.patience)
     case CHTTP_UNTRUSTED: throw .untrusted(url: url, reason: reason, authorities: authorities)
     case CHTTP_BAD_ADDRESS: throw .badAddress(url)

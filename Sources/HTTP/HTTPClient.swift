@@ -50,7 +50,7 @@ public final class HTTPClient: Sendable {
   ///
   /// What is there already is not asked for again. Where the server sends all of it nevertheless, or another part,
   /// the file starts over. Answers of other statuses than 200 and 206 leave the file as it is and come back with
-  /// their bytes, cut at 1 MiB. The bytes that came before an error are kept: another call goes on behind them.
+  /// their bytes, cut at 1 MiB. (416 is one, for a file that is whole already.) The bytes that came before an error are kept: another call goes on behind them.
   ///
   /// - Parameters:
   ///   - request: Its `range` is not looked at.
@@ -127,7 +127,8 @@ extension HTTPClient {
       guard let next = try next(after: response, from: address, request) else { return response }
       address = next
     }
-    throw .badRedirect(url: request.url, to: address.text)
+    throw .badRedirect(
+      url: request.url, to: address.text, .tooMany(Self.redirectLimit))
   }
 
   /// Where an answer leads to, if it does and is to be followed.
@@ -144,12 +145,12 @@ extension HTTPClient {
     guard isFollowed, request.redirects != .none, let location = response.headers["Location"]
     else { return nil }
     guard let next = HTTPAddress(location, from: address) else {
-      throw .badRedirect(url: address.text, to: location)
+      throw .badRedirect(url: address.text, to: location, .noAddress)
     }
     if next.hasOrigin(of: address) { return next }
     guard request.redirects == .all else { return nil }
     guard address.scheme == "http" || next.scheme == "https" else {
-      throw .badRedirect(url: address.text, to: next.text)
+      throw .badRedirect(url: address.text, to: next.text, .toPlainText)
     }
     return next
   }

@@ -22,13 +22,23 @@ public enum HTTPError: Error, Equatable, Sendable {
   case badAnswer(url: String, reason: String)
   /// More came than a text of this kind may have, or a file of this size.
   case tooLong(url: String, limit: Int)
-  /// A redirect that must not be followed, or one too many.
-  case badRedirect(url: String, to: String)
+  /// A redirect that must not be followed.
+  case badRedirect(url: String, to: String, RedirectFault)
   /// What was received could not be written, or what was to be sent not read.
   case file(FileError)
   /// libcurl is not installed.
   case noLibrary(String)
   case interrupted
+}
+
+/// Why a redirect is not followed.
+public enum RedirectFault: Equatable, Sendable {
+  /// It leads from https to http, where anybody on the way could read and change what is sent.
+  case toPlainText
+  /// It comes behind so many others.
+  case tooMany(Int)
+  /// It leads to what is no address of http or https.
+  case noAddress
 }
 
 /// A variable of the environment and its value.
@@ -78,9 +88,9 @@ extension HTTPError: CustomStringConvertible {
       "The answer of \(shown(url)) cannot be used: \(reason)."
     case .tooLong(let url, let limit):
       "\(shown(url)) sends more than the \(limit) bytes that it may."
-    case .badRedirect(let url, let to):
-      "\(shown(url)) leads to \(shown(to)), which is not followed: it goes from https to http, or is one of more "
-        + "than 10, or no address."
+    case .badRedirect(let url, let to, let fault):
+      "\(shown(url)) leads to \(shown(to)), which is not followed: \(reason(fault)). Check the address, or tell "
+        + "those who run the server."
     case .file(let error): error.description
     case .noLibrary(let name):
       "\(name), which speaks to servers, is not installed; install it (Debian: libcurl4)."
@@ -95,6 +105,14 @@ extension HTTPError: CustomStringConvertible {
       }
       ?? "If an authority of your own signed its certificate, name the authority's file in SSL_CERT_FILE."
     return "\(shown(url)) is not trusted: \(reason). \(advice)"
+  }
+
+  private func reason(_ fault: RedirectFault) -> String {
+    switch fault {
+    case .toPlainText: "it goes from https to http"
+    case .tooMany(let count): "it comes behind \(count) others"
+    case .noAddress: "it is no address of http or https"
+    }
   }
 
   private func shown(_ url: String) -> String { HTTPAddress.shown(url) }

@@ -10,6 +10,8 @@ public struct HTTPRetries: Sendable {
   public var attempts: Int
   /// The first wait, in seconds; each next one is twice as long, to at most eight times.
   public var firstWait: Double
+  /// How often a server is tried that cannot be reached: one whose name is wrong never can.
+  public var attemptsToReach = Int.max
   /// The longest wait that a server may ask for, in seconds; the hub counts its requests in windows of 300.
   public var longestWait = 330.0
 
@@ -62,13 +64,15 @@ public struct HTTPRetries: Sendable {
       if now > most { (most, attempt) = (now, 0) }
       attempt += 1
       let asked = response.flatMap { Self.wait(askedBy: $0) }
-      if attempt > attempts || (asked ?? 0) > longestWait {
+      var limit = attempts
+      if case .error(.unreachable) = cause { limit = min(limit, attemptsToReach) }
+      if attempt > limit || (asked ?? 0) > longestWait {
         if let response { return response }
         if case .error(let error) = cause { throw error }
       }
       // Servers count in whole seconds: one of them may not be over yet.
       let seconds = asked.map { $0 + min(firstWait, 1) } ?? backOff(before: attempt)
-      waiting(Wait(cause: cause, seconds: seconds, attempt: attempt, attempts: attempts))
+      waiting(Wait(cause: cause, seconds: seconds, attempt: attempt, attempts: limit))
       chttp_stop_wait(stop.handle, seconds)
       if let stop, stop.isStopped { throw .interrupted }
     }

@@ -65,15 +65,18 @@ extension Hub {
     _ request: () throws(HTTPError) -> HTTPResponse
   ) throws(HubError) -> HTTPResponse {
     var retries = retries
+    retries.attemptsToReach = 2
     if !isPatient { retries.attempts = 1 }
     let before = progress?.activity
+    let what = before.map { $0 + ": " } ?? ""
     defer { progress?.say(before) }
     do throws(HTTPError) {
       return try retries.run(
         stop: progress?.stop,
         waiting: { wait in
           progress?.say(
-            "\(wait.cause.words); attempt \(wait.attempt) of \(wait.attempts) in \(Int(wait.seconds.rounded(.up))) s"
+            what
+              + "\(wait.cause.words); attempt \(wait.attempt) of \(wait.attempts) in \(Int(wait.seconds.rounded(.up))) s"
           )
         }, request)
     } catch { throw HubError(error) }

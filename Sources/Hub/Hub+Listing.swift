@@ -33,7 +33,7 @@ extension Hub {
     }
     var listing = HubListing(
       repository: repository, revision: revision, commit: commit, files: [])
-    let place = try place(of: listing, destination)
+    let place = try place(of: listing, destination, progress: progress)
     if let known = place.listing() {
       listing.files = known.files
       return listing

@@ -58,13 +58,18 @@ extension Hub {
     let listing = try listing(
       repository, revision: revision, in: destination, progress: progress, isPatient: isPatient)
     let files = try chosen(need, reference.path, from: listing)
-    let place = try place(of: listing, destination)
+    let place = try place(of: listing, destination, progress: progress)
     var missing: [HubFile] = []
+    var adopted: [HubFile] = []
     var begun: [String: Int] = [:]
     for file in files {
       if progress.isCancelled { throw .interrupted }
       if !isForced {
         if try place.has(file) { continue }
+        if place.canAdopt(file) {
+          adopted.append(file)
+          continue
+        }
         let incomplete = try place.incomplete(file)
         begun[incomplete] = HubFetch.begun(incomplete, file)
       }
@@ -81,22 +86,23 @@ extension Hub {
           + (listing.leftOut.count > 3 ? " and \(listing.leftOut.count - 3) more." : "."))
     }
     return HubPlan(
-      listing: listing, folder: place.folder, path: reference.path, files: files, missing: missing,
-      begun: begun.values.reduce(0, +), destination: destination, isForced: isForced, notes: notes)
+      listing: listing, folder: place.folder, path: reference.path, files: files,
+      missing: missing, adopted: adopted, begun: begun.values.reduce(0, +),
+      destination: destination, isForced: isForced, notes: notes)
   }
 
   /// Fetches what a plan says is missing, and notes the revision's commit when all is there.
   public func carryOut(
     _ plan: HubPlan, progress: HubProgress = HubProgress()
   ) throws(HubError) -> HubSnapshot {
-    let place = try place(of: plan.listing, plan.destination)
+    let place = try place(of: plan.listing, plan.destination, progress: progress)
     try requireSpace(plan, in: place.folder)
     // The large ones first, so that no worker is left alone with one of them in the end.
     let order = plan.missing.enumerated().sorted {
       ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
     }
     var fetches: [HubFetch] = []
-    for (_, file) in order {
+    for file in order.map(\.element) + plan.adopted {
       fetches.append(
         try HubFetch(
           self, plan.listing, file, into: place, progress: progress, isForced: plan.isForced))
@@ -120,13 +126,15 @@ extension Hub {
     try? cache.repository(listing.repository).setRef(listing.revision, listing.commit)
   }
 
-  func place(of listing: HubListing, _ destination: HubDestination) throws(HubError) -> any HubPlace
-  {
+  func place(
+    of listing: HubListing, _ destination: HubDestination, progress: HubProgress?
+  ) throws(HubError) -> any HubPlace {
     let repository = cache.repository(listing.repository)
     switch destination {
     case .cache: return try CachePlace(repository, commit: listing.commit)
     case .folder(let folder):
-      return LocalPlace(folder, cache: repository, commit: listing.commit)
+      return LocalPlace(
+        folder, cache: repository, commit: listing.commit, progress: progress)
     }
   }
 

@@ -19,6 +19,9 @@ public final class Hub: Sendable {
   package let cache: HubCache
   package let client: HTTPClient
   private let environment: [String: String]
+  /// The commits that this command has taken for references, and the notes that were told.
+  let settled = Mutex<[HubReference: String]>([:])
+  let told = Mutex<Set<String>>([])
 
   /// - Parameter environment: proxies and authorities for connections.
   public init(

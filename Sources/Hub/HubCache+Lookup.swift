@@ -122,7 +122,11 @@ extension HubNeed {
       let names = Folder.entries(folder) ?? []
       return names.contains { ModelFiles.isTokenizer($0) && Folder.isFile("\(folder)/\($0)") }
         ? [] : words
-    case .model: return absent(["config.json"]) + missingWeights(in: folder)
+    case .model:
+      // An adapter's repository is taken for what it is.
+      let isAdapter =
+        Folder.isFile("\(folder)/adapter_config.json") && !Folder.isFile("\(folder)/config.json")
+      return (isAdapter ? [] : absent(["config.json"])) + missingWeights(in: folder)
     }
   }
 

@@ -18,6 +18,9 @@ extension HubError: CustomStringConvertible {
     case .offline(let variable, let reference, let needed, let place):
       "\(reference) is not all in the cache: \(Self.list(needed)) missing; looked in \(place). \(variable) forbids "
         + "connections: unset it and run `convert download \(reference)`, or bring the cache from where there is a network."
+    case .notCached(let reference, let place):
+      "\(reference) is not in the cache; looked in \(place). `convert cache list --revisions` shows what is, and "
+        + "`convert download \(reference)` fetches it."
     case .corrupt(let path, let url, let expected, let found):
       "\(path) did not arrive as the hub lists it, twice: its checksum should be \(expected) and is \(found). "
         + "It came from \(url). Something on the way changes it: a proxy, a mirror, or the hub's own storage; "

@@ -39,6 +39,8 @@ public enum HubError: Error, Sendable {
   /// Connections are forbidden, and these are not in the cache: files, or words for them where it does not even
   /// have their names.
   case offline(variable: String, HubReference, needed: [String], place: String)
+  /// What is to be looked at in the cache is not there.
+  case notCached(HubReference, place: String)
   /// What arrived is not what the hub promised, twice.
   case corrupt(path: String, url: String, expected: String, found: String)
   case tooShort(path: String, url: String, expected: Int, found: Int)

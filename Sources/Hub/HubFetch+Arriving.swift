@@ -129,7 +129,7 @@ private struct Way {
       else { break }
       guard
         HubAddress.origin(response.url).hasPrefix("http:") || next.lowercased().hasPrefix("https:")
-      else { throw .badRedirect(url: response.url, to: next) }
+      else { throw .badRedirect(url: response.url, to: next, .toPlainText) }
       storage = next
       response = try receive(next)
     }

@@ -102,12 +102,16 @@ package final class HubFetch: Sendable {
     if isDone { return }
     if let bytes, available >= min(bytes, file.size), bytes < file.size { return }
     try spot.prepare(file)
+    let incomplete = try spot.incomplete(file)
     let lock = try HubLock(spot.lock(file), isStopped: { [progress] in progress.isCancelled }) {
-      [progress, index] waited in
-      if waited > 0.3 { progress.update(index) { $0.state = .elsewhere } }
+      [progress, index, file] waited in
+      guard waited > 0.3 else { return }
+      progress.update(index) { $0.state = .elsewhere }
+      progress.follow(index) { Self.begun(incomplete, file) }
     }
+    progress.follow(index, nil)
     defer { withExtendedLifetime(lock) {} }
-    if !isForced, try spot.adopt(file) { return try finish() }
+    if !isForced, try spot.adopt(file) { return try finish(isAdopted: true) }
     let until = bytes.flatMap { $0 < file.size ? $0 : nil }
     progress.update(index) { $0.state = .moving }
     do throws(HubError) {
@@ -128,7 +132,8 @@ package final class HubFetch: Sendable {
     }
   }
 
-  private func finish() throws(HubError) {
+  /// - Parameter isAdopted: whether others have brought the bytes.
+  private func finish(isAdopted: Bool = false) throws(HubError) {
     let place = try spot.final(file)
     state.withLock {
       $0.end()
@@ -138,6 +143,7 @@ package final class HubFetch: Sendable {
     let size = file.size
     progress.update(index) {
       $0.done = size
+      if isAdopted { $0.before = size }
       $0.state = .done
     }
   }
@@ -161,7 +167,8 @@ package final class HubFetch: Sendable {
         guard error.isWrongContent else { throw error }
         fault = error
       }
-      if restarts > 0 {
+      // A server that sends all of it instead of the rest is no reason not to try again.
+      if state.withLock({ $0.restarts }) > 0 {
         // Nothing of it can be gone on with.
         try? Folder.removeFile(try spot.incomplete(file))
         throw fault

@@ -8,6 +8,9 @@ protocol HubPlace: Sendable {
   /// Whether a file lies there already, whole as far as that shows without asking the hub.
   func has(_ file: HubFile) throws(HubError) -> Bool
 
+  /// Whether a file lies on this machine under another name, so that nothing has to travel.
+  func canAdopt(_ file: HubFile) -> Bool
+
   /// Where a file's bytes lie as long as they are on their way.
   func incomplete(_ file: HubFile) throws(HubError) -> String
 
@@ -47,6 +50,10 @@ struct CachePlace: HubPlace {
   }
 
   func has(_ file: HubFile) -> Bool { repository.has(file, commit) }
+
+  func canAdopt(_ file: HubFile) -> Bool {
+    (try? repository.blob(file.etag)).flatMap(Folder.size) == file.size
+  }
 
   func incomplete(_ file: HubFile) throws(HubError) -> String {
     try repository.incomplete(file.etag)

@@ -3,7 +3,7 @@
 /// Source of the forms: huggingface_hub 2.4.0, `utils/_hf_uris.py`; besides them `org/name` and `org/name@revision`
 /// without `hf://`, and the oldest repositories' single names. Buckets and kernels are no repositories of files
 /// that a model lies in, and are refused.
-public struct HubReference: Equatable, Sendable {
+public struct HubReference: Hashable, Sendable {
   public var repository: HubRepository
   /// A branch, a tag or a commit; `nil` where none was named, which means `main`.
   public var revision: String?
@@ -66,7 +66,7 @@ struct HubReferenceParser {
     let name = text.prefix { $0 != "@" }
     guard name.filter({ $0 == "/" }).count <= 1, !text.hasSuffix("/") else {
       throw fault(
-        "it is no folder here, and a repository's name is one word, or two with a slash between")
+        "a repository's name is one word, or two with a slash between")
     }
     return try location(text[...], kind: .model)
   }

@@ -31,6 +31,8 @@ public struct HubPlan: Sendable {
   public var files: [HubFile]
   /// Those that have to be fetched.
   public var missing: [HubFile]
+  /// Those that lie on this machine under another name, and only need theirs.
+  public var adopted: [HubFile]
   /// Bytes of them that earlier runs have brought.
   public var begun: Int
   public var destination: HubDestination

@@ -8,4 +8,12 @@ public protocol HubWatching: Sendable {
   func during<Result>(
     _ progress: HubProgress, _ work: () throws(HubError) -> Result
   ) throws(HubError) -> Result
+
+  /// Tells what the user should know.
+  func note(_ text: String)
+}
+
+extension HubWatching {
+  /// Nobody is told.
+  public func note(_ text: String) {}
 }

@@ -12,11 +12,16 @@ struct LocalPlace: HubPlace {
   /// Where a file may lie already.
   let cache: HubCache.Repository
   let commit: String
+  /// Ends the reading of large files, and shows it.
+  let progress: HubProgress?
 
-  init(_ folder: String, cache: HubCache.Repository, commit: String) {
+  init(
+    _ folder: String, cache: HubCache.Repository, commit: String, progress: HubProgress? = nil
+  ) {
     self.folder = Folder.absolute(folder)
     self.cache = cache
     self.commit = commit
+    self.progress = progress
   }
 
   private var store: String { folder + "/.cache/huggingface" }
@@ -139,9 +144,11 @@ struct LocalPlace: HubPlace {
     }
   }
 
+  func canAdopt(_ file: HubFile) -> Bool { cache.has(file, commit) }
+
   func adopt(_ file: HubFile) throws(HubError) -> Bool {
     if try has(file) { return true }
-    guard cache.has(file, commit) else { return false }
+    guard canAdopt(file) else { return false }
     let (source, place) = (try cache.place(file.path, commit), try final(file))
     try HubError.files { () throws(FileError) in try cache.copy(source, to: place) }
     try note(file)

@@ -33,15 +33,15 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("lora-checkpoint"),
     help: ArgumentHelp(
-      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder.",
-      valueName: "path"))
+      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder, or its name on the hub.",
+      valueName: "path|ref"))
   var checkpoint: String?
 
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp(
       "An adapter, and how much of it is taken; once for each of several.",
-      valueName: "path[=weight]"))
+      valueName: "path|ref[=weight]"))
   var weighted: [WeightedPath] = []
 
   @Flag(
@@ -51,7 +51,7 @@ struct AdapterOptions: ParsableArguments {
 
   func validate() throws {
     guard checkpoint != nil || !weighted.isEmpty else {
-      throw ValidationError("Missing expected argument '--lora-checkpoint <path>'")
+      throw ValidationError("Missing expected argument '--lora-checkpoint <path|ref>'")
     }
   }
 

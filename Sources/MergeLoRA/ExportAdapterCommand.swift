@@ -35,14 +35,15 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
 
   func run() throws {
     let hub = try push.target(overwrites: destination.overwrite)
-    _ = try Adapter.Format(of: adapter.path)
-    let folder = try ModelReference(model.reference).folder()
-    let source = try HuggingFaceModel(folder: folder)
-    let read = try Adapter(reading: adapter.path, for: source)
+    let path = try AdapterReference(adapter.path).place()
+    _ = try Adapter.Format(of: path)
+    let folder = try ModelReference(model.reference).folder(.withoutWeights)
+    let source = try HuggingFaceModel(folder: folder, needsWeights: false)
+    let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
     var conversion = Conversion(
       name: "export-adapter", verb: "Exported the adapter of", architecture: source.architecture,
-      sources: [Folder.absolute(adapter.path), folder], destination: target,
+      sources: [Folder.absolute(path), folder], destination: target,
       tensors: read.changes.count,
       transfer: try read.peftTransfer(for: source, base: model.reference), notes: read.notes,
       next: [
@@ -52,16 +53,18 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
           "--output", target + "-merged",
         ],
       ])
-    conversion.publish(hub.map { Publication($0, push.manner, card: card(for: $0, source)) })
+    conversion.publish(hub.map { Publication($0, push.manner, card: card(for: $0, source, path)) })
     try conversion.run(destination, running)
   }
 
-  private func card(for hub: HubTarget, _ model: HuggingFaceModel) -> ModelCard {
+  private func card(
+    for hub: HubTarget, _ model: HuggingFaceModel, _ path: String
+  ) -> ModelCard {
     var card = ModelCard(
       for: hub, "A LoRA adapter for \(model.architecture), exported from Megatron to PEFT",
       base: CardModel(folder: model.folder), relation: .adapter, kind: .adapter,
       tags: ["isthmus", "lora", "megatron"], of: model)
-    card.facts.append(("Megatron adapter", AdapterFacts.markdown(adapter.path)))
+    card.facts.append(("Megatron adapter", AdapterFacts.markdown(path)))
     return card
   }
 }
@@ -71,8 +74,8 @@ struct SingleAdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("lora-checkpoint"),
     help: ArgumentHelp(
-      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder.",
-      valueName: "path"))
+      "The adapter: a Megatron run folder or one iteration in it, a PEFT or an mlx-lm folder, or its name on the hub.",
+      valueName: "path|ref"))
   var path: String
 }
 

@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Checkpoints
 import Console
+import Hub
 import Tensors
 
 /// `merge-lora import-adapter`: a PEFT folder to a Megatron adapter.
@@ -43,14 +44,15 @@ struct ImportAdapterCommand: ParsableCommand, ReportsJSON {
   var wantsJSON: Bool { running.json }
 
   func run() throws {
-    _ = try Adapter.Format(of: adapter.path)
-    let folder = try ModelReference(model.reference).folder()
-    let source = try HuggingFaceModel(folder: folder)
-    let read = try Adapter(reading: adapter.path, for: source)
+    let path = try AdapterReference(adapter.path).place()
+    _ = try Adapter.Format(of: path)
+    let folder = try ModelReference(model.reference).folder(.withoutWeights)
+    let source = try HuggingFaceModel(folder: folder, needsWeights: false)
+    let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
     try Conversion(
       name: "import-adapter", verb: "Imported the adapter of", architecture: source.architecture,
-      sources: [Folder.absolute(adapter.path), folder], destination: target,
+      sources: [Folder.absolute(path), folder], destination: target,
       tensors: read.changes.count,
       transfer: try read.megatronTransfer(
         for: source, fused: form.fuse, pretrained: form.pretrained.map(Folder.absolute)),

@@ -10,7 +10,7 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
     commandName: "merge",
     abstract: "Merges LoRA adapters into the model they were trained on.",
     usage: """
-      merge-lora --lora-checkpoint <path> --output <dir> [<options>]
+      merge-lora --lora-checkpoint <path|ref> --output <dir> [<options>]
       merge-lora export-adapter | import-adapter | unmerge [<options>]
       """,
     discussion: """
@@ -72,7 +72,9 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
 
   func run() throws {
     let hub = try push.target(overwrites: destination.overwrite)
-    let all = adapters.all
+    let all = try adapters.all.map {
+      WeightedPath(try AdapterReference($0.path).place(), weight: $0.weight)
+    }
     // Before the base, which may be far away.
     for adapter in all { _ = try Adapter.Format(of: adapter.path) }
     let found = try BaseModel(base.wish, adapter: all[0].path)

@@ -25,7 +25,8 @@ struct DataOptions: ParsableArguments {
   var split: String?
 
   @Option(
-    help: ArgumentHelp("A model's folder, or a tokenizer's file.", valueName: "dir|file"))
+    help: ArgumentHelp(
+      "A model's folder or reference, or a tokenizer's file.", valueName: "dir|ref|file"))
   var tokenizer: String?
 
   @Option(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Console
 import JSON
 import Jinja
@@ -65,7 +66,9 @@ struct RenderCommand: ParsableCommand {
   }
 
   func run() throws {
-    let tokenizer = try tokenizer.map { try Tokenizer(path: $0, pattern: pattern) }
+    let tokenizer = try tokenizer.map {
+      try Tokenizer(path: TokenizerPlace.find($0), pattern: pattern)
+    }
     let special = tokenizer?.special.variables ?? JSONObject()
     var templates: [(name: String, template: Template)] = []
     let time = now.flatMap { LocalTime(iso: $0) }

@@ -17,7 +17,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     name: .customLong("hf-revision"),
     help: ArgumentHelp(
-      "The branch, tag or commit in the hub cache. (default: main)", valueName: "revision"))
+      "The branch, tag or commit on the hub. (default: main)", valueName: "revision"))
   var revision: String?
 
   @Option(
@@ -37,9 +37,9 @@ struct ModelOptions: ParsableArguments {
 struct AdapterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "An adapter to compute with: a PEFT or mlx-lm folder, or a Megatron run of adapters. --model may name "
-        + "such a folder too, and the base is then the one it names.",
-      valueName: "dir"))
+      "An adapter to compute with: a PEFT or mlx-lm folder, its name on the hub, or a Megatron run of adapters. "
+        + "--model may name such a one too, and the base is then the one it names.",
+      valueName: "dir|ref"))
   var adapter: String?
 }
 

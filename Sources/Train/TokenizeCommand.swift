@@ -138,7 +138,7 @@ struct TokenizeCommand: ParsableCommand, ReportsJSON {
   }
 
   func run() throws {
-    let tokenizer = try Tokenizer(path: tokens.path, pattern: tokens.pattern)
+    let tokenizer = try Tokenizer(path: TokenizerPlace.find(tokens.path), pattern: tokens.pattern)
     var corpus = CorpusTokenizer(
       tokenizer, keys: input.allKeys, end: try tokens.endToken(tokenizer))
     corpus.addsSpecialTokens = tokens.addsSpecialTokens

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Console
 import Glibc
 import JSON
@@ -36,7 +37,9 @@ struct TokenizerCommand: ParsableCommand {
         valueName: "regex"))
     var pattern: String?
 
-    func tokenizer() throws -> Tokenizer { try Tokenizer(path: path, pattern: pattern) }
+    func tokenizer() throws -> Tokenizer {
+      try Tokenizer(path: TokenizerPlace.find(path), pattern: pattern)
+    }
   }
 
   /// `train tokenizer encode`.

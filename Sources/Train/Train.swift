@@ -16,8 +16,8 @@ import Console
         train tokenizer encode --tokenizer ./llama < texts.jsonl
         train preview --data chats.jsonl --tokenizer ./llama
 
-      A model is a folder, org/name or hf://org/name[@revision]; the last two are looked up in the \
-      hub cache (HF_HUB_CACHE, HF_HOME). It may also be a Megatron run folder or an iteration in one.
+      A model is a folder, org/name or hf://org/name[@revision]; the last two are fetched from the hub into \
+      its cache (HF_HUB_CACHE, HF_HOME), or taken from there alone with HF_HUB_OFFLINE=1. It may also be a Megatron run folder or an iteration in one.
 
       EXIT CODES
         0 done, 1 could not be done, 2 wrong usage, 130 interrupted

@@ -27,9 +27,12 @@ public struct AdaptedWeights: Sendable {
   public init(
     _ text: String, adapter: String? = nil, revision: String? = nil, configuration: String? = nil
   ) throws {
+    let text = try ModelReference(text, revision: revision).place()
     guard adapter == nil, Self.isAdapter(text) else {
       let weights = try ModelWeights(text, revision: revision, configuration: configuration)
-      let adapter = try adapter.map { try Adapter(reading: $0, for: weights.model) }
+      let adapter = try adapter.map {
+        try Adapter(reading: AdapterReference($0).place(), for: weights.model)
+      }
       try self.init(weights, adapter)
       return
     }

@@ -29,7 +29,7 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
   try Support.withTemporaryFolder { folder in
     try fillCache(folder.appending(path: "hub"))
     for variables in [
-      ["HF_HOME": folder.path, "HF_HUB_CACHE": ""],
+      ["HF_HOME": folder.path],
       ["HF_HOME": "/nowhere", "HF_HUB_CACHE": folder.path + "/hub"],
     ] {
       let outcome = try program.run(
@@ -41,10 +41,33 @@ func modelsAreFoundInTheHubCache(_ reference: String) throws {
   }
 }
 
+@Test func aCheckpointNamesItsModelAsOtherMachinesKnowIt() throws {
+  try Support.withTemporaryFolder { folder in
+    try fillCache(folder.appending(path: "hub"))
+    let refs = folder.appending(path: "hub/models--org--demo/refs/main")
+    func recorded(_ name: String) throws -> String {
+      let outcome = try program.run(
+        ["import", "--hf-model", "org/demo@v1.0", "--megatron-path", folder.path + "/" + name],
+        environment: ["HF_HOME": folder.path])
+      #expect(outcome.status == 0)
+      let file = folder.appending(path: "\(name)/iter_0000000/run_config.yaml")
+      let lines = String(decoding: try Data(contentsOf: file), as: UTF8.self).split(separator: "\n")
+      let line = lines.first { $0.contains("hf_model_id:") } ?? ""
+      return String(line.drop { $0 != ":" }.dropFirst(2))
+    }
+    #expect(try recorded("same") == "org/demo")
+    // A name alone would lead to another commit.
+    try Data(String(repeating: "f", count: 40).utf8).write(to: refs)
+    let pinned = try recorded("pinned")
+    #expect(
+      pinned.hasSuffix("/hub/models--org--demo/snapshots/0123456789abcdef0123456789abcdef01234567"))
+  }
+}
+
 @Test func revisionsThatAreNotCachedAreNotReplacedByOthers() throws {
   try Support.withTemporaryFolder { folder in
     try fillCache(folder.appending(path: "hub"))
-    let environment = ["HF_HOME": folder.path, "HF_HUB_CACHE": ""]
+    let environment = ["HF_HOME": folder.path]
     let known = try program.run(
       ["inspect", "org/demo", "--json"], environment: environment)
     #expect(known.status == 0)

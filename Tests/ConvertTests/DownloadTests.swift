@@ -64,6 +64,17 @@ import Testing
     }
   }
 
+  @Test func aNameWithBracketsIsNoPattern() throws {
+    try withHub { hub, _, run in
+      try hub.put("org/odd", files: ["a[1]?.txt": "this", "a1x.txt": "that"])
+      let outcome = try run(["org/odd", "a[1]?.txt", "-q"])
+      #expect(outcome.status == 0, "\(outcome.error)")
+      let place = outcome.output.trimmingCharacters(in: .newlines)
+      #expect(FileManager.default.contents(atPath: place) == Data("this".utf8))
+      #expect(!hub.requests.contains { $0.path.hasSuffix("a1x.txt") })
+    }
+  }
+
   @Test func patternsFoldersAndPurposesChoose() throws {
     try withHub { hub, folder, run in
       let json: Set = ["config.json", "tokenizer.json"]
@@ -86,6 +97,16 @@ import Testing
       }
       #expect(!hub.requests.contains { $0.path.contains("/resolve/") })
       #expect(names(in: folder.appending(path: "hub/models--org--name/blobs")) == [])
+    }
+  }
+
+  @Test func patternsThatMatchNothingSaySo() throws {
+    try withHub { _, _, run in
+      let outcome = try run(["org/name", "--include", "*.zip"])
+      #expect(outcome.status == 0)
+      #expect(outcome.output.hasPrefix("Nothing of org/name was fetched."))
+      #expect(outcome.output.contains("note: No file of org/name is what was asked for."))
+      #expect(!outcome.output.contains("Next:"))
     }
   }
 

@@ -54,7 +54,7 @@ import Testing
       environment: ["HF_HOME": folder.path])
     #expect(outcome.status == 1)
     #expect(outcome.error.hasPrefix("error: "))
-    #expect(outcome.error.contains("hf download no-such/model"))
+    #expect(outcome.error.contains("convert download no-such/model"))
     #expect(names(in: folder).isEmpty)
   }
 }

@@ -127,7 +127,8 @@ struct CertificateTests {
       try server.say("HTTP/1.0 302 Found\r\nLocation: \(plain.address)/b\r\n\r\n", at: "b")
       let client = HTTPClient.plain(["SSL_CERT_FILE": server.certificate])
       #expect(
-        throws: HTTPError.badRedirect(url: server.address + "/b", to: plain.address + "/b")
+        throws: HTTPError.badRedirect(
+          url: server.address + "/b", to: plain.address + "/b", .toPlainText)
       ) { try client.send(.get(server.address + "/b", token: "secret", redirects: .all)) }
       // Who only follows within one host sees it, and does not go there either.
       #expect(try client.send(.get(server.address + "/b")).status == 302)

@@ -55,7 +55,7 @@ extension HTTPClient {
     let server = try RawServer { .answer(200, [:], $0.body) }
     let client = HTTPClient.plain()
     let patience = HTTPPatience(seconds: 20, setting: "PATIENCE")
-    let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+    let bytes = sampleBytes(300_000)
     let posted = HTTPRequest(
       .post, server.address, headers: ["Content-Type": "application/json"], body: .bytes(bytes),
       patience: patience)

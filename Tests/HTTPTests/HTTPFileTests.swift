@@ -22,15 +22,19 @@ private func sum(_ program: String, _ bytes: [UInt8]) throws -> String {
 }
 
 /// Bytes without a pattern that a shifted or repeated piece could hide in.
-func sampleBytes(_ count: Int) -> [UInt8] {
+func sampleBytes(_ count: Int) -> [UInt8] { Array(sample[..<count]) }
+
+private let sample: [UInt8] = {
   var state: UInt64 = 88_172_645_463_325_252
-  return (0..<count).map { _ in
+  var bytes = [UInt8](repeating: 0, count: 3 << 20)
+  for index in bytes.indices {
     state ^= state << 13
     state ^= state >> 7
     state ^= state << 17
-    return UInt8(truncatingIfNeeded: state >> 24)
+    bytes[index] = UInt8(truncatingIfNeeded: state >> 24)
   }
-}
+  return bytes
+}()
 
 /// Serves bytes with ranges, as storage does.
 private func storage(_ bytes: [UInt8]) throws -> RawServer {
@@ -123,6 +127,17 @@ private func withFile<Result>(_ body: (String) throws -> Result) throws -> Resul
       #expect(try client.receive(.get(server.address), into: file).status == 200)
       #expect(try file.finish() == sum("sha256sum", bytes))
       #expect([UInt8](try Data(contentsOf: URL(filePath: path))) == bytes)
+    }
+  }
+
+  @Test(arguments: [10, 600_000]) func aPageInItsPlaceCostsNothingOfTheFile(_ size: Int) throws {
+    let server = try RawServer { _ in .answer(200, [:], [UInt8](repeating: 65, count: size)) }
+    try withFile { path in
+      let beginning = Data(sampleBytes(400_000))
+      try beginning.write(to: URL(filePath: path))
+      let file = try HTTPFile(path, size: 500_000, digest: .sha256, keeping: true)
+      #expect(throws: HTTPError.self) { try client.receive(.get(server.address), into: file) }
+      #expect(try Data(contentsOf: URL(filePath: path)) == beginning)
     }
   }
 

@@ -54,35 +54,24 @@ import Testing
   }
 
   @Test func aHostThatTakesNoConnectionIsFound() throws {
-    // A full queue of connections answers nobody; the system's own keeps two more than its length.
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(listener) }
-    var place = sockaddr_in()
-    place.sin_family = sa_family_t(AF_INET)
-    place.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    var waiting: [Int32] = []
-    defer { for socket in waiting { close(socket) } }
-    let ready = withUnsafeMutablePointer(to: &place) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
-        guard bind(listener, place, length) == 0, listen(listener, 0) == 0,
-          getsockname(listener, place, &length) == 0
-        else { return false }
-        for _ in 0..<4 {
-          let client = socket(
-            AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-          _ = connect(client, place, length)
-          waiting.append(client)
-        }
-        return true
-      }
-    }
-    try #require(ready)
-    let url = "http://127.0.0.1:\(UInt16(bigEndian: place.sin_port))/"
+    let deaf = try DeafServer()
     #expect(
       throws: HTTPError.stalled(
-        url: url, received: 0, patience: HTTPPatience(seconds: 0.3, setting: "PATIENCE"))
-    ) { try client.send(.get(url, patience: 0.3)) }
+        url: deaf.address + "/", received: 0,
+        patience: HTTPPatience(seconds: 0.3, setting: "PATIENCE"))
+    ) { try client.send(.get(deaf.address, patience: 0.3)) }
+  }
+
+  @Test(arguments: ["http", "https"]) func aProxyThatTakesNoConnectionIsNamed(_ scheme: String)
+    throws
+  {
+    let deaf = try DeafServer()
+    let client = HTTPClient.plain(["all_proxy": deaf.address])
+    #expect(
+      throws: HTTPError.proxy(
+        url: "\(scheme)://hub.example/", proxy: HTTPSetting(name: "all_proxy", value: deaf.address),
+        reason: "it takes no connection")
+    ) { try client.send(.get("\(scheme)://hub.example", patience: 0.3)) }
   }
 
   @Test func aStopEndsAHangingRequest() throws {

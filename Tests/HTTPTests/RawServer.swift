@@ -131,3 +131,40 @@ extension [RawServer.Step] {
     return [.text(text + "\r\n"), .bytes(body)]
   }
 }
+
+/// A place on loopback that takes no connection, as behind a wall that swallows what is sent.
+final class DeafServer: Sendable {
+  let port: Int
+  private let sockets: [Int32]
+
+  var address: String { "http://127.0.0.1:\(port)" }
+
+  init() throws {
+    // A full queue of connections answers nobody; the system's holds one more than its length.
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var sockets = [listener]
+    var place = sockaddr_in()
+    place.sin_family = sa_family_t(AF_INET)
+    place.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isReady = withUnsafeMutablePointer(to: &place) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
+        guard bind(listener, place, length) == 0, listen(listener, 0) == 0,
+          getsockname(listener, place, &length) == 0
+        else { return false }
+        for _ in 0..<4 {
+          let client = socket(
+            AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+          _ = connect(client, place, length)
+          sockets.append(client)
+        }
+        return true
+      }
+    }
+    self.sockets = sockets
+    port = Int(UInt16(bigEndian: place.sin_port))
+    guard isReady else { throw POSIXError(.EADDRINUSE) }
+  }
+
+  deinit { for socket in sockets { close(socket) } }
+}

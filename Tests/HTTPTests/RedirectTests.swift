@@ -76,7 +76,8 @@ import Testing
   @Test func aRoundIsLeftAfterTen() throws {
     let server = try RawServer { _ in leading(to: "/again") }
     #expect(
-      throws: HTTPError.badRedirect(url: server.address + "/", to: server.address + "/again")
+      throws: HTTPError.badRedirect(
+        url: server.address + "/", to: server.address + "/again", .tooMany(10))
     ) { try client.send(.get(server.address + "/")) }
     #expect(server.requests.count == 11)
   }
@@ -84,7 +85,7 @@ import Testing
   @Test(arguments: ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://", "https://a b/"])
   func oneToWhatIsNoAddressIsNotFollowed(_ place: String) throws {
     let server = try RawServer { _ in leading(to: place) }
-    #expect(throws: HTTPError.badRedirect(url: server.address + "/", to: place)) {
+    #expect(throws: HTTPError.badRedirect(url: server.address + "/", to: place, .noAddress)) {
       try client.send(.get(server.address, redirects: .all))
     }
   }

@@ -46,6 +46,8 @@ public final class HubStandIn: Sendable {
     /// Bytes of the body that were received.
     public var received = 0
     public var isFinished = false
+    /// Nothing more comes of it, though its connection may be held open.
+    var isSettled = false
 
     public var authorization: String? { headers["authorization"] }
     public var range: String? { headers["range"] }
@@ -215,6 +217,9 @@ extension HubStandIn {
     state.with { $0.rules.append(Rule(match: what, fault: fault, times: times)) }
   }
 
+  /// How many requests are still to fail.
+  public var faultsLeft: Int { state.with { $0.rules.reduce(0) { $0 + $1.times } } }
+
   public func forgetFaults() { state.with { $0.rules = [] } }
 
   /// Refuses connections at both ports and ends those that are open, or listens again.
@@ -227,7 +232,16 @@ extension HubStandIn {
   }
 
   /// Every request so far, in the order of their beginnings.
-  public var requests: [Request] { state.with { $0.requests } }
+  ///
+  /// A client has its last byte a moment before that is written down here, so those under way are waited for a little.
+  public var requests: [Request] {
+    for _ in 0..<100 {
+      let found = state.with { $0.requests }
+      if found.allSatisfy({ $0.isFinished || $0.isSettled }) { return found }
+      usleep(1000)
+    }
+    return state.with { $0.requests }
+  }
 
   public func forgetRequests() {
     state.with { $0.requests = $0.requests.filter { !$0.isFinished } }

@@ -190,7 +190,9 @@ extension Core {
       let place =
         "/api/resolve-cache/\(subject.key.kind.rawValue)s/\(name)/\(commit.oid)/\(Question.encoded(path, slashes: true))"
       let linked = [("X-Linked-Size", "\(blob.size)"), ("X-Linked-Etag", "\"\(blob.oid)\"")]
-      return .redirect(307, to: "\(place)?etag=%22\(blob.oid)%22", headers: facts + linked)
+      let asked = Question.encoded(question.path)
+      return .redirect(
+        307, to: "\(place)?\(asked)=&etag=%22\(blob.oid)%22", headers: facts + linked)
     }
     return Self.part(
       of: blob, question,

@@ -16,6 +16,7 @@ extension Core {
   func answer(_ question: Question, _ connection: Connection) -> Bool {
     var question = question
     let number = question.index
+    defer { note(number) { $0.isFinished = true } }
     var trouble = Trouble()
     var given: Answer?
     var changed: [(String, String?)] = []
@@ -25,6 +26,7 @@ extension Core {
         given = Answer(
           status, headers: headers.sorted { $0.key < $1.key }.map { ($0, $1) }, body: .bytes(body))
       case .silence:
+        note(number) { $0.isSettled = true }
         connection.waitForEnd { !isStopped }
         return false
       case .reset:
@@ -51,9 +53,8 @@ extension Core {
     }
     let status = answer.status
     note(number) { $0.status = status }
-    let keeps = send(answer, to: question, connection, trouble)
-    note(number) { $0.isFinished = true }
-    return keeps && question.headers["connection"]?.lowercased() != "close" && !isStopped
+    return send(answer, to: question, connection, trouble)
+      && question.headers["connection"]?.lowercased() != "close" && !isStopped
   }
 
   /// The faults that meet this request, used up by it.
@@ -87,6 +88,11 @@ extension Core {
       headers.append(("Transfer-Encoding", "chunked"))
     } else if !headers.contains(where: { $0.0.lowercased() == "content-length" }) {
       headers.append(("Content-Length", "\(body.count)"))
+    }
+    if question.server == .hub, !headers.contains(where: { $0.0.lowercased() == "ratelimit" }) {
+      // The hub says with every answer how much is left.
+      headers.append(("RateLimit", "\"resolvers\";r=2998;t=172"))
+      headers.append(("RateLimit-Policy", "\"fixed window\";\"resolvers\";q=3000;w=300"))
     }
     headers.append(("X-Request-Id", "Root=1-\(question.index)"))
     let head =
@@ -128,6 +134,7 @@ extension Core {
       }
     }
     if trouble.stall != nil, done < body.count {
+      note(number) { $0.isSettled = true }
       connection.waitForEnd { !isStopped }
       return false
     }

@@ -5,9 +5,9 @@ import HubStandIn
 ///
 /// Options: `--repository NAME=FOLDER`, `--synthetic NAME/FILE=SIZE`, `--port N`, `--storage FOLDER`, `--token TOKEN=NAME[,ORG…][:read]`,
 /// `--gated NAME`, `--private NAME`, `--slow BYTES`, `--page N`, `--shared-store`, `--resolve-cache`, `--requests FILE`,
-/// `--fail 'TIMES SERVER PATH FAULT [NUMBER]'`, where `*` is any path.
+/// `--fail 'TIMES SERVER PATH FAULT [NUMBER]'`, where the path `*` is any, and `ranged` any of which a range is asked.
 /// A command is a line of standard input, and is answered by one: `sent`, `storage`, `connections`, `requests`, `forget`,
-/// `refuse`, `listen`, `heal`, `fail TIMES SERVER PATH FAULT [NUMBER]`, `put NAME FOLDER`. It ends with standard input, or
+/// `refuse`, `listen`, `heal`, `left`, `fail TIMES SERVER PATH FAULT [NUMBER]`, `put NAME FOLDER`. It ends with standard input, or
 /// on SIGTERM or SIGINT.
 struct Server {
   struct Usage: Error, CustomStringConvertible {
@@ -146,6 +146,7 @@ struct Server {
     case "forget":
       hub.forgetRequests()
       return "ok"
+    case "left": return String(hub.faultsLeft)
     case "heal":
       hub.forgetFaults()
       return "ok"
@@ -160,7 +161,10 @@ struct Server {
       return "ok"
     case "fail" where words.count >= 5:
       hub.fail(
-        .init(server: .init(rawValue: words[2]), path: words[3] == "*" ? nil : words[3]),
+        .init(
+          server: .init(rawValue: words[2]),
+          path: ["*", "ranged"].contains(words[3]) ? nil : words[3],
+          ranged: words[3] == "ranged" ? true : nil),
         with: try fault(Array(words[4...])), times: Int(words[1]) ?? 1)
       return "ok"
     default: throw Usage(description: "there is no command \(words)")
@@ -195,6 +199,7 @@ struct Server {
         "path": request.path, "status": request.status, "sent": request.sent,
         "received": request.received, "range": request.range ?? "",
         "authorization": request.authorization ?? "", "finished": request.isFinished,
+        "proxied": request.isProxied,
       ]
       let data = try JSONSerialization.data(
         withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])

@@ -2,6 +2,7 @@ import Foundation
 import Hub
 import HubStandIn
 import Support
+import Synchronization
 import Testing
 
 /// What the network does to a file on its way.
@@ -180,6 +181,40 @@ import Testing
       bench.standIn.fail(.init(server: .storage, ranged: true), with: .ignoreRange)
       requireWhole(try bench.hub().snapshot(model, everything))
       #expect(bench.stored == 1_000_000 + Self.size)
+    }
+  }
+
+  @Test func aServerWithoutRangesMayDamageItOnceAllTheSame() throws {
+    try withLarge { bench, _ in
+      bench.standIn.fail(.storage, with: .cut(after: 1_000_000))
+      let ranged = HubStandIn.Match(server: .storage, ranged: true)
+      bench.standIn.fail(ranged, with: .ignoreRange)
+      bench.standIn.fail(ranged, with: .corrupt(at: 77))
+      requireWhole(try bench.hub().snapshot(model, everything))
+    }
+  }
+
+  @Test func whatOthersBringMeanwhileIsNotCountedAsReceived() throws {
+    try withLarge { bench, _ in
+      bench.standIn.fail(.storage, with: .slow(bytesPerSecond: 4_000_000))
+      let group = DispatchGroup()
+      let first = bench.hub()
+      DispatchQueue(label: "first").async(group: group) {
+        _ = try? first.snapshot(model, everything)
+      }
+      while !bench.standIn.requests.contains(where: { $0.server == .storage }) { usleep(1000) }
+      let states = Mutex<[HubProgress.State]>([])
+      let watcher = Watcher { progress in
+        while progress.files.first?.state != .done {
+          if let state = progress.files.first?.state { states.withLock { $0.append(state) } }
+          usleep(10_000)
+        }
+      }
+      let second = try bench.hub(watching: watcher).snapshot(model, everything)
+      group.wait()
+      #expect(second.received == 0)
+      #expect(states.withLock { $0.contains(.elsewhere) })
+      #expect(bench.stored == Self.size)
     }
   }
 

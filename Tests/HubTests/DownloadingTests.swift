@@ -90,7 +90,12 @@ import Testing
       try bench.standIn.put("org/name", files: ["config.json": "{\"new\": 1}"], keeping: true)
       let stored = bench.stored
       let before = bench.asked.count
+      let plan = try bench.hub().plan(model, everything)
+      #expect(plan.missing.map(\.path) == ["config.json"])
+      #expect(plan.bytes == 10)
       let second = try bench.hub().snapshot(model, everything)
+      #expect(second.fetched.map(\.path) == ["config.json"])
+      #expect(second.received == 10)
       #expect(first.commit != second.commit)
       #expect(bench.asked.dropFirst(before).filter { $0.contains("/resolve/") }.count == 1)
       #expect(bench.stored == stored)

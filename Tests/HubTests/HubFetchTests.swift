@@ -2,6 +2,7 @@ import Foundation
 import Hub
 import HubStandIn
 import Support
+import Synchronization
 import Testing
 
 /// One file on its way, as whoever reads it while it arrives sees it.
@@ -73,6 +74,34 @@ import Testing
       group.wait()
       #expect(seen.count > 3)
       #expect(seen == seen.sorted())
+    }
+  }
+
+  @Test func waitsAreShownWithTheirReason() throws {
+    try Bench.with { bench in
+      try bench.standIn.put(
+        "org/name", files: ["model.safetensors": .bytes(bytes(1000), large: true)])
+      bench.standIn.fail(.path("/revision/"), with: .status(503))
+      bench.standIn.fail(.storage, with: .tooMany(retryAfter: 0))
+      let seen = Mutex<(activities: Set<String>, states: [HubProgress.State])>(([], []))
+      let watcher = Watcher { progress in
+        while progress.files.first?.state != .done {
+          let (activity, state) = (progress.activity, progress.files.first?.state)
+          seen.withLock {
+            if let activity { $0.activities.insert(activity) }
+            if let state { $0.states.append(state) }
+          }
+          usleep(5000)
+        }
+      }
+      _ = try bench.hub(watching: watcher) { $0.firstWait = 0.3 }.snapshot(model, everything)
+      let (activities, states) = seen.withLock { ($0.activities, $0.states) }
+      #expect(activities.contains { $0.hasSuffix("org/name: status 503; attempt 2 of 4 in 1 s") })
+      #expect(
+        states.contains { state in
+          guard case .retrying(2, of: 4, _, "too many requests") = state else { return false }
+          return true
+        })
     }
   }
 

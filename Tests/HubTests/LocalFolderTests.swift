@@ -106,7 +106,11 @@ import Testing
   @Test func whatTheCacheHasIsCopied() throws {
     try withFolder { bench, folder, _ in
       _ = try bench.hub().snapshot(model, everything)
-      let resolved = try bench.asked { _ = try fetch(bench, folder) }
+      let resolved = try bench.asked {
+        let snapshot = try fetch(bench, folder)
+        #expect(snapshot.fetched == [])
+        #expect(snapshot.received == 0)
+      }
       #expect(!resolved.contains { $0.contains("/resolve/") })
       let place = folder.appending(path: "model.safetensors")
       #expect(try Data(contentsOf: place) == Data(bytes(300_000)))

@@ -144,7 +144,7 @@ private func merge(_ more: [String], to target: URL) throws -> BuiltProgram.Outc
         "--output", folder.path + "/new", "--json",
       ], environment: ["HF_HOME": folder.path])
     #expect(outcome.status == 1)
-    #expect(outcome.error.contains("hf download no-such/model"))
+    #expect(outcome.error.contains("convert download no-such/model"))
     #expect(try outcome.object["status"] as? String == "failed")
   }
 }

@@ -67,6 +67,11 @@ public final class RunningProgram {
     process.executableURL = URL(filePath: path)
     process.arguments = arguments
     var variables = ProcessInfo.processInfo.environment
+    // The user's own hub, cache and token are none of a test's business.
+    for name in variables.keys
+    where name.hasPrefix("HF_") || name.hasPrefix("HUGGING") || name == "XDG_CACHE_HOME" {
+      variables[name] = nil
+    }
     variables["HF_HUB_OFFLINE"] = "1"
     variables.merge(environment) { $1 }
     process.environment = variables

@@ -92,6 +92,8 @@ typedef struct {
   enum chttp_end end;
   int status;
   int failure;
+  // Whether anybody took the connection: the host or, if there is one, the proxy.
+  bool has_connected;
   // Of the answer, to wherever they went.
   long received;
   // What `chttp_line_copy_…` give.

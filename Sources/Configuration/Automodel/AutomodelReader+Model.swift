@@ -45,7 +45,8 @@ extension AutomodelReader {
       return Model(
         source: .weights(name, revision: revision, configuration: nil), numbers: numbers)
     }
-    let path = try ModelReference(name, revision: revision).folder() + "/config.json"
+    let path =
+      try ModelReference(name, revision: revision).folder(.configuration) + "/config.json"
     guard let object = try JSON(parsing: try InputFile(path).readAll()).object else {
       throw section.fault("pretrained_model_name_or_path", "\(path) holds no configuration.")
     }

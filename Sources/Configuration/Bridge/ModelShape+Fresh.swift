@@ -2,6 +2,7 @@ import Architectures
 import Blueprint
 import Checkpoints
 import Data
+import Hub
 import JSON
 import Tensors
 
@@ -39,7 +40,7 @@ extension ModelShape {
           "Nothing says what model it is. Give --recipe, or model.hf_model_id=org/name whose config.json is taken."
       )
     }
-    let path = try ModelReference(name).folder() + "/config.json"
+    let path = try ModelReference(name).folder(.configuration) + "/config.json"
     guard let object = try JSON(parsing: try InputFile(path).readAll()).object else {
       throw section.fault("hf_model_id", "\(path) holds no configuration.")
     }
@@ -55,7 +56,7 @@ extension ModelShape {
           "The model's vocabulary is its tokenizer's, and none is named. Give its folder with --tokenizer DIR."
       )
     }
-    return try FolderTokenizer(path: tokenizer).tokenizer.vocabularySize
+    return try FolderTokenizer(path: TokenizerPlace.find(tokenizer)).tokenizer.vocabularySize
   }
 
   private func apply(

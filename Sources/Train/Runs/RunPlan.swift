@@ -42,6 +42,12 @@ struct RunPlan {
   private static func blueprint(_ model: ModelSource) throws -> Blueprint {
     switch model {
     case .fresh(let configuration): try Registry.blueprint(configuration).blueprint
+    case .weights(let reference, let revision, _) where !ModelReference(reference).isHere:
+      // A plan fetches no weights.
+      try HuggingFaceModel(
+        folder: ModelReference(reference, revision: revision).folder(.withoutWeights),
+        needsWeights: false
+      ).blueprint
     case .weights(let reference, let revision, let configuration):
       try ModelWeights(reference, revision: revision, configuration: configuration).blueprint
     }

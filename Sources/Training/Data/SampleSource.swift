@@ -1,3 +1,4 @@
+import Checkpoints
 import Data
 import JSON
 import Tensors

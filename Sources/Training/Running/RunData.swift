@@ -1,3 +1,4 @@
+import Checkpoints
 import Data
 import JSON
 
@@ -170,7 +171,7 @@ extension PretrainingPlan {
     let isAsked = ends.isMasked || ends.resetsPositions || ends.resetsAttention
     guard isAsked || !dropsLastPartialValidation else { return }
     if let path {
-      let tokenizer = try FolderTokenizer(path: path)
+      let tokenizer = try FolderTokenizer(path: TokenizerPlace.find(path))
       ends.token = ends.token ?? tokenizer.end
       padding = DocumentEnds.padding(
         tokenizer.padding, others: [tokenizer.begin, tokenizer.end].compactMap(\.self))

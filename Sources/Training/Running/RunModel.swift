@@ -64,7 +64,10 @@ struct RunModel {
 
   /// The folder that a reference to a Hugging Face model means; `nil` for a Megatron checkpoint.
   private static func folder(_ reference: String, revision: String?) throws -> String? {
-    guard case .huggingFace(let folder) = try StoredThing(reference, revision: revision) else {
+    guard
+      case .huggingFace(let folder) = try StoredThing(
+        reference, revision: revision, need: .withoutWeights)
+    else {
       return nil
     }
     return folder
@@ -75,7 +78,7 @@ struct RunModel {
       return try model.attach(adapters.pairs(on: model), seed: seed)
     }
     guard let folder else { throw RunningError.adapterOfFresh(initial) }
-    try model.attach(Adapter(reading: initial, for: folder))
+    try model.attach(Adapter(reading: AdapterReference(initial).place(), for: folder))
   }
 
   /// All parameters, adapters' included, and those of them that are trained.

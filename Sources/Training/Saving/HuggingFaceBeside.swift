@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Engine
+import Hub
 import JSON
 import Kernels
 import Tensors
@@ -34,7 +35,7 @@ extension RunTransfer {
     let adapter = try trainer.model.adapter(folder) { learned in
       states[ObjectIdentifier(learned)]?.master ?? learned.value
     }
-    return try adapter.peftTransfer(for: model, base: model.folder)
+    return try adapter.peftTransfer(for: model, base: model.name)
   }
 }
 
@@ -42,6 +43,6 @@ extension RunTransfer {
 enum TokenizerFiles {
   /// - Throws: `FileError` where the folder cannot be read.
   static func names(in folder: String) throws(FileError) -> [String] {
-    try Folder.names(in: folder).filter { HuggingFaceModel.isTokenizer($0) }
+    try Folder.names(in: folder).filter(ModelFiles.isTokenizer)
   }
 }

@@ -163,7 +163,7 @@ struct RunTransfer {
     ).apply(to: &root)
     var checkpoint = root["checkpoint"]?.map ?? YAMLMap()
     // Not every class of Bridge's that builds a model knows where it is from.
-    checkpoint["hf_source_path"] = .string(model.folder)
+    checkpoint["hf_source_path"] = .string(model.name)
     if let places, let adapters = settings.adapters {
       root["peft"] = .map(PEFTSection(places: places, settings: adapters).section)
       checkpoint["pretrained_checkpoint"] = base.map { .string($0) } ?? .null
