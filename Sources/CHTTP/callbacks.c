@@ -175,6 +175,7 @@ size_t chttp_give_body(char *bytes, size_t size, size_t count, void *context) {
     return CURL_READFUNC_ABORT;
   }
   line->source_done += got;
+  count_set(line->counted, line->source_done);
   line->last = chttp_now();
   return (size_t)got;
 }
@@ -183,5 +184,6 @@ int chttp_rewind(void *context, curl_off_t offset, int origin) {
   request_line *line = context;
   if (origin != SEEK_SET || offset < 0 || offset > line->source_count) return CURL_SEEKFUNC_FAIL;
   line->source_done = offset;
+  count_set(line->counted, offset);
   return CURL_SEEKFUNC_OK;
 }

@@ -36,6 +36,7 @@ static void forget(request_line *line) {
   line->source = -1;
   line->source_start = line->source_count = line->source_done = 0;
   line->sends = false;
+  line->counted = (chttp_count){0};
   // Answers are small, but for some that are not.
   growing *texts[] = {&line->sent, &line->head, &line->body};
   for (int i = 0; i < 3; i++) {
@@ -122,13 +123,16 @@ void chttp_line_send_bytes(chttp_line handle, const void *bytes, long count) {
   line->source_count = count;
 }
 
-int chttp_line_send_file(chttp_line handle, const char *path, long start, long count) {
+int chttp_line_send_file(chttp_line handle, const char *path, long start, long count,
+                         chttp_count sent) {
   request_line *line = line_of(handle);
   line->source = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (line->source < 0) return errno;
   line->sends = true;
   line->source_start = start;
   line->source_count = count;
+  line->counted = sent;
+  count_set(sent, 0);
   return 0;
 }
 

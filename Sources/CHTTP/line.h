@@ -1,5 +1,6 @@
 // A request on its way: what libcurl holds, and what its callbacks need.
 #pragma once
+#include "count.h"
 #include "handles.h"
 
 typedef struct {
@@ -18,6 +19,7 @@ typedef struct {
   int source;
   long source_start, source_count, source_done;
   bool sends;
+  chttp_count counted;
 
   // What came.
   growing head, body;

@@ -29,6 +29,8 @@ extension Conversion {
   /// The conversion that was carried out, and what was fetched meanwhile.
   struct Carried {
     var done: Conversion
+    /// Where the result was written; it is in its place unless it goes to the hub first.
+    var staged: StagedFolder
     var download: Download?
   }
 
@@ -68,18 +70,20 @@ extension Conversion {
           $0.early = progress.bytes
         }
       }
-      if try !done.convert(
+      if let staged = try done.convert(
         arriving, to: target, overwrite: overwrite, workers: workers, progress, ended)
       {
-        progress.restart()
-        (done.transfer, done.notes) = try arriving.again()
-        done.notes.append(
-          "What had arrived was not what the hub promised; it was fetched anew, and all was converted again."
-        )
-        state.withLock { $0.isRepeated = true }
-        try done.write(to: target, overwrite: overwrite, workers: workers, progress)
+        return Carried(done: done, staged: staged, download: state.withLock { $0 })
       }
-      return Carried(done: done, download: state.withLock { $0 })
+      progress.restart()
+      (done.transfer, done.notes) = try arriving.again()
+      done.publish(publication)
+      done.notes.append(
+        "What had arrived was not what the hub promised; it was fetched anew, and all was converted again."
+      )
+      state.withLock { $0.isRepeated = true }
+      let staged = try done.write(to: target, overwrite: overwrite, workers: workers, progress)
+      return Carried(done: done, staged: staged, download: state.withLock { $0 })
     } catch {
       // The transfer ends as well when the download does, and knows less of the reason.
       let isStopped = progress.isCancelled || model.progress.isCancelled && model.failure == nil
@@ -91,11 +95,11 @@ extension Conversion {
 
   /// Writes what the weights become as they arrive.
   ///
-  /// - Returns: false if what arrived was not what is there in the end: then nothing was published.
+  /// - Returns: `nil` if what arrived was not what is there in the end: then nothing of it is left.
   private mutating func convert(
     _ arriving: Arriving, to target: String, overwrite: Bool, workers: Int,
     _ progress: TransferProgress, _ ended: @escaping @Sendable () -> Void
-  ) throws -> Bool {
+  ) throws -> StagedFolder? {
     let model = arriving.model
     var needed = transfer.totalBytes + (arriving.rest?.bytes ?? 0)
     // Where both go to one disk, it must have room for both.
@@ -109,21 +113,21 @@ extension Conversion {
       try transfer.run(in: staged.path, workers: workers, progress: progress)
       guard try model.finish() else {
         staged.discard()
-        return false
+        return nil
       }
       if let rest = try arriving.rest?.planned() {
         try rest.transfer.run(in: staged.path, workers: workers, progress: progress)
         transfer.append(rest.transfer)
         notes += rest.notes.filter { !notes.contains($0) }
       }
-      try staged.publish()
-      return true
+      if publication == nil { try staged.publish() }
+      return staged
     } catch {
       staged.discard()
       guard !progress.isCancelled, model.failure == nil, model.hasBegunAnew else { throw error }
       // It was taken away while it was read.
       _ = try model.finish()
-      return false
+      return nil
     }
   }
 }

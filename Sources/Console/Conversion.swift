@@ -19,6 +19,8 @@ package struct Conversion {
   package var notes: [String]
   /// The commands that make sense afterwards.
   package var next: [[String]]
+  /// The result's way to the hub, if it goes there.
+  package var publication: Publication?
   /// What the command has to tell besides, before it is carried out and after.
   package var findings: (Stage) -> Findings = { _ in Findings() }
   /// The source's weights, where they are not all there.
@@ -63,7 +65,9 @@ package struct Conversion {
     let target = Folder.absolute(destination)
     try requireSourcesSafe(target)
     if options.isDryRun {
-      report(plan(workers: workers, target: target), findings(.planned), json: run.json)
+      report(
+        plan(workers: workers, target: target), told(.planned, publication?.plan(transfer)),
+        json: run.json)
       return
     }
     let progress = TransferProgress()
@@ -72,47 +76,68 @@ package struct Conversion {
     let display = ProgressDisplay(
       name, total: transfer.tensorBytes + (arriving?.rest?.bytes ?? 0), progress,
       style: run.progressStyle, besides: besides)
-    let (outcome, seconds) = try display.during { () throws -> Carried in
+    let (carried, seconds) = try display.during { () throws -> Carried in
       try Interrupt.shared.stopping(progress) { () throws -> Carried in
         try carryOut(to: target, overwrite: options.overwrite, workers: workers, progress)
       }
     }
-    let done = outcome.done
+    let pushed = try publication?.publish(carried.staged)
+    let done = carried.done
     var result = done.result(workers: workers, target: target, seconds: seconds)
-    if let download = outcome.download, download.files > 0 {
+    if let download = carried.download, download.files > 0 {
       let total = done.transfer.tensorBytes
       result.object["download"] = download.object(total: total)
       result.rows += download.rows + [("meanwhile", download.share(of: total))]
     }
-    done.report(result, done.findings(.done), json: run.json)
+    done.report(result, done.told(.done, pushed), json: run.json)
   }
 
   private func carryOut(
     to target: String, overwrite: Bool, workers: Int, _ progress: TransferProgress
   ) throws -> Carried {
     guard let arriving else {
-      try write(to: target, overwrite: overwrite, workers: workers, progress)
-      return Carried(done: self)
+      return Carried(
+        done: self,
+        staged: try write(to: target, overwrite: overwrite, workers: workers, progress))
     }
     return try Interrupt.shared.stopping(arriving.model.progress) { () throws -> Carried in
       try carryOut(arriving, to: target, overwrite: overwrite, workers: workers, progress)
     }
   }
 
-  /// Writes everything beside its place, and puts it there when it is complete.
+  /// Writes everything beside its place, and puts it there when it is complete, unless it goes to the hub first.
+  @discardableResult
   func write(
     to target: String, overwrite: Bool, workers: Int, _ progress: TransferProgress
-  ) throws {
+  ) throws -> StagedFolder {
     let staged = try StagedFolder(
       destination: target, overwrite: overwrite, needed: transfer.totalBytes)
     Interrupt.shared.onAbort { staged.discard() }
     do {
       try transfer.run(in: staged.path, workers: workers, progress: progress)
-      try staged.publish()
+      if publication == nil { try staged.publish() }
+      return staged
     } catch {
       staged.discard()
       throw error
     }
+  }
+
+  /// Sends the result to the hub as well.
+  package mutating func publish(_ publication: Publication?) {
+    guard let publication else { return }
+    self.publication = publication
+    transfer = publication.replacingCard(in: transfer)
+  }
+
+  /// The command's findings, with what there is to tell of the hub.
+  private func told(_ stage: Stage, _ push: PushReport.Told?) -> Findings {
+    var findings = findings(stage)
+    guard let push else { return findings }
+    findings.rows += push.rows
+    findings.lines += push.lines
+    findings.object["push"] = .object(push.object)
+    return findings
   }
 
   /// Refuses a destination that holds a source, directly or through links.
@@ -156,6 +181,7 @@ package struct Conversion {
 
   private var fileCount: Int {
     transfer.files.count + transfer.before.count + transfer.after.count + transfer.copies.count
+      + (publication == nil ? 0 : 1)
   }
 
   private func common(_ status: String, _ target: String, _ workers: Int) -> JSONObject {

@@ -38,7 +38,7 @@ package final class DownloadDisplay: HubWatching {
   ) {
     let start = ContinuousClock.now
     let interval = style == .bar ? 0.1 : 5.0
-    var picture = DownloadPicture()
+    var picture = DownloadPicture(progress.title)
     var height = 0
     while ended.wait(timeout: .now() + interval) == .timedOut {
       picture.update(
@@ -70,13 +70,14 @@ package struct DownloadPicture {
   /// Not more files than this are shown, however high the terminal is.
   static let most = 12
 
+  private let title: String
   private var files: [HubProgress.File] = []
   private var activity: String?
   private var seconds = 0.0
   /// When so many bytes had come in this run, oldest first.
   private var samples: [(seconds: Double, bytes: Int)] = [(0, 0)]
 
-  package init() {}
+  package init(_ title: String = "download") { self.title = title }
 
   package mutating func update(
     _ files: [HubProgress.File], _ activity: String?, at seconds: Double
@@ -149,7 +150,7 @@ package struct DownloadPicture {
       break
     }
     if let activity { parts.append(Self.clean(activity)) }
-    return "download: " + parts.joined(separator: ", ")
+    return "\(title): " + parts.joined(separator: ", ")
   }
 
   private var done: Int { files.reduce(0) { $0.saturatingAdd($1.done) } }

@@ -46,6 +46,9 @@ extension Program {
     } catch HubError.interrupted {
       Report.error("\(HubError.interrupted)", label: "")
       return ExitStatus.interrupted
+    } catch let failure as PushFailure where failure.isInterruption {
+      Report.error("\(failure)", label: "")
+      return ExitStatus.interrupted
     } catch {
       if (command as? any ReportsJSON)?.wantsJSON == true {
         Report.print(Report.failure(error))

@@ -91,6 +91,10 @@ package enum Report {
     var object = JSONObject([
       "status": .string("failed"), "error": .string(sentences(error)),
     ])
+    if let failure = error as? PushFailure {
+      object["destination"] = .string(failure.folder)
+      object["next"] = [Format.command(failure.command)].json
+    }
     if case ConversionError.coverage(let coverage, in: let place) = error {
       object["place"] = .string(place)
       object["missing"] = .array(coverage.missing.map { .string($0) })

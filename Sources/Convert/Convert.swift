@@ -30,5 +30,6 @@ import Console
     subcommands: [
       ImportCommand.self, ExportCommand.self, RoundtripCommand.self, InspectCommand.self,
       CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self, CacheCommand.self,
+      PushCommand.self,
     ])
 }

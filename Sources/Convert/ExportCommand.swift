@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Console
+import Hub
 import MegatronFormat
 import Tensors
 
@@ -20,6 +21,12 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
         convert export --hf-model org/name --megatron-path run --hf-path out
         convert export --hf-model ./llama --megatron-path run/iter_0000500 \\
           --hf-path out --overwrite
+        convert export --hf-model org/name --megatron-path run --hf-path out \\
+          --push org/new --private
+
+      With --push the result goes to the hub once it is complete, in one commit, with a model card. \
+      Whether it may go there is found out first. If the push fails, the result stays, and \
+      convert push sends what did not arrive.
       """)
 
   struct Source: ParsableArguments {
@@ -44,11 +51,13 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
   @OptionGroup(title: "Layout, recognised by itself") var layout: LayoutOptions
   @OptionGroup(title: "Destination") var place: Place
   @OptionGroup(title: "Destination") var destination: DestinationOptions
+  @OptionGroup(title: "Hub") var push: PushOptions
   @OptionGroup(title: "Running") var running: RunOptions
 
   var wantsJSON: Bool { running.json }
 
   func run() throws {
+    let hub = try push.target(overwrites: destination.overwrite)
     let megatronPath = checkpoint.megatronPath
     try RunFolder(resolving: megatronPath).requireDistributed()
     let found = try model.find(needsWeights: false)
@@ -68,8 +77,9 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
       next: [
         ["convert", "inspect", target],
         ["convert", "compare", Folder.absolute(megatronPath), target],
-      ]
-    )
+      ])
+    conversion.publish(
+      try hub.map { Publication($0, push.manner, card: try card(for: $0, source)) })
     conversion.arriving = found.arriving.map { arriving in
       .init(arriving, takesAll: false) {
         let plan = try planned(model.find(needsWeights: false)).plan
@@ -77,5 +87,19 @@ struct ExportCommand: ParsableCommand, ReportsJSON {
       }
     }
     try conversion.run(destination, running)
+  }
+
+  private func card(for hub: HubTarget, _ model: HuggingFaceModel) throws -> ModelCard {
+    let checkpoint = try CardCheckpoint(self.checkpoint.megatronPath)
+    let base = CardModel(folder: model.folder)
+    var card = ModelCard(
+      for: hub, "\(model.architecture), exported from a Megatron checkpoint",
+      base: checkpoint.namesBase ? base : nil, relation: checkpoint.relation, kind: .model,
+      tags: ["isthmus", "megatron"], of: model)
+    if !checkpoint.namesBase {
+      card.facts.append(("Configuration and tokenizer of", base.markdown))
+    }
+    card.facts.append(("Megatron checkpoint", checkpoint.markdown))
+    return card
   }
 }

@@ -66,8 +66,9 @@ extension HTTPClient {
     switch body {
     case .none: break
     case .bytes(let bytes): chttp_line_send_bytes(line, bytes, bytes.count)
-    case .file(let path, let range):
-      let failure = chttp_line_send_file(line, path, range.lowerBound, range.count)
+    case .file(let path, let range, let sent):
+      let failure = chttp_line_send_file(
+        line, path, range.lowerBound, range.count, sent?.handle ?? chttp_count(value: 0))
       guard failure == 0 else { throw .file(.cannotOpen(path: path, errno: failure)) }
     }
   }
@@ -121,7 +122,7 @@ private struct Ending {
     if outcome.end == CHTTP_CANNOT_WRITE, let target {
       return target.file.failure(outcome.failure)
     }
-    guard case .file(let path, let range) = request.body else {
+    guard case .file(let path, let range, _) = request.body else {
       return .cannotRead(path: address.text, offset: 0, errno: outcome.failure)
     }
     guard outcome.failure == -1 else {

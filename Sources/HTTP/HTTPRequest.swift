@@ -12,7 +12,7 @@ public struct HTTPRequest: Sendable {
     case none
     case bytes([UInt8])
     /// A stretch of a file, read as it is sent.
-    case file(path: String, range: Range<Int>)
+    case file(path: String, range: Range<Int>, sent: HTTPCount? = nil)
   }
 
   public var method: Method

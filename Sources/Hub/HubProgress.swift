@@ -42,10 +42,19 @@ public final class HubProgress: Sendable {
   /// Ends the requests that are under way.
   package let stop: HTTPStop
 
-  public init() { stop = HTTPStop() }
+  /// What is done with the files, in a word.
+  public let title: String
+
+  public init(title: String = "download") {
+    self.title = title
+    stop = HTTPStop()
+  }
 
   /// What is shown otherwise, and ended by the same.
-  package init(stop: HTTPStop) { self.stop = stop }
+  package init(stop: HTTPStop) {
+    title = "download"
+    self.stop = stop
+  }
 
   public var files: [File] {
     let (files, counts) = contents.withLock { ($0.files, $0.counts) }

@@ -19,25 +19,29 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
           --hf-model-path ./llama --output ./peft
         merge-lora export-adapter --lora-checkpoint run/iter_0000500 \\
           --hf-model-path org/name --output peft --overwrite
+        merge-lora export-adapter --lora-checkpoint ./run \\
+          --hf-model-path org/name --output ./peft --push org/adapter
       """)
 
   @OptionGroup(title: "Adapter") var adapter: SingleAdapterOptions
   @OptionGroup(title: "Model") var model: AdapterModelOptions
   @OptionGroup(title: "Result") var place: AdapterPlace
   @OptionGroup(title: "Result") var destination: DestinationOptions
+  @OptionGroup(title: "Hub") var push: PushOptions
   @OptionGroup(title: "Running") var running: RunOptions
   @OptionGroup(title: "Accepted for scripts of Megatron-Bridge") var peer: PeerOptions
 
   var wantsJSON: Bool { running.json }
 
   func run() throws {
+    let hub = try push.target(overwrites: destination.overwrite)
     let path = try AdapterReference(adapter.path).place()
     _ = try Adapter.Format(of: path)
     let folder = try ModelReference(model.reference).folder(.withoutWeights)
     let source = try HuggingFaceModel(folder: folder, needsWeights: false)
     let read = try Adapter(reading: path, for: source)
     let target = Folder.absolute(place.output)
-    try Conversion(
+    var conversion = Conversion(
       name: "export-adapter", verb: "Exported the adapter of", architecture: source.architecture,
       sources: [Folder.absolute(path), folder], destination: target,
       tensors: read.changes.count,
@@ -48,8 +52,20 @@ struct ExportAdapterCommand: ParsableCommand, ReportsJSON {
           "merge-lora", "--lora-checkpoint", target, "--hf-model-path", model.reference,
           "--output", target + "-merged",
         ],
-      ]
-    ).run(destination, running)
+      ])
+    conversion.publish(hub.map { Publication($0, push.manner, card: card(for: $0, source, path)) })
+    try conversion.run(destination, running)
+  }
+
+  private func card(
+    for hub: HubTarget, _ model: HuggingFaceModel, _ path: String
+  ) -> ModelCard {
+    var card = ModelCard(
+      for: hub, "A LoRA adapter for \(model.architecture), exported from Megatron to PEFT",
+      base: CardModel(folder: model.folder), relation: .adapter, kind: .adapter,
+      tags: ["isthmus", "lora", "megatron"], of: model)
+    card.facts.append(("Megatron adapter", AdapterFacts.markdown(path)))
+    return card
   }
 }
 

@@ -31,6 +31,8 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
           --hf-model-path ./llama --output ./new
         merge-lora --lora-checkpoint ./peft --hf-model-path ./llama \\
           --output ./new-megatron --output-format megatron --tp 2
+        merge-lora --lora-checkpoint ./peft --hf-model-path org/name \\
+          --output ./new --push org/new
 
       OTHER COMMANDS
         merge-lora export-adapter   writes a PEFT folder from a Megatron adapter
@@ -55,12 +57,21 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
   @OptionGroup(title: "Base") var base: BaseOptions
   @OptionGroup(title: "Result") var place: Place
   @OptionGroup(title: "Result") var destination: DestinationOptions
+  @OptionGroup(title: "Hub") var push: PushOptions
   @OptionGroup(title: "Running") var running: RunOptions
   @OptionGroup(title: "Accepted for scripts of Megatron-Bridge") var peer: PeerOptions
 
   var wantsJSON: Bool { running.json }
 
+  func validate() throws {
+    if push.reference != nil, place.format == .megatron {
+      throw ValidationError(
+        "--push takes Hugging Face folders to the hub; leave --output-format megatron out.")
+    }
+  }
+
   func run() throws {
+    let hub = try push.target(overwrites: destination.overwrite)
     let all = try adapters.all.map {
       WeightedPath(try AdapterReference($0.path).place(), weight: $0.weight)
     }
@@ -86,6 +97,10 @@ struct MergeCommand: ParsableCommand, ReportsJSON {
       notes: plan.notes,
       next: next(target, found))
     conversion.findings = findings.at
+    conversion.publish(
+      try hub.map {
+        Publication($0, push.manner, card: try MergeCard(found, weighted, plan).card(for: $0))
+      })
     try conversion.run(destination, running)
   }
 

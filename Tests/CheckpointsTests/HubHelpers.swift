@@ -86,8 +86,9 @@ struct HubGround {
   ) throws -> Conversion.Carried {
     let conversion = try conversion(found, to: target, options)
     guard let arriving = conversion.arriving else {
-      try conversion.write(to: target.path, overwrite: false, workers: 2, progress)
-      return .init(done: conversion)
+      let staged = try conversion.write(
+        to: target.path, overwrite: false, workers: 2, progress)
+      return .init(done: conversion, staged: staged)
     }
     return try conversion.carryOut(
       arriving, to: target.path, overwrite: false, workers: 2, progress)

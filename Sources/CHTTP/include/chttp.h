@@ -30,6 +30,15 @@ bool chttp_stop_is_set(chttp_stop stop);
 void chttp_stop_wait(chttp_stop stop, double seconds);
 void chttp_stop_free(chttp_stop stop);
 
+// MARK: Counting
+
+// How many bytes of a file have been sent; any thread may look at any time.
+typedef struct { uintptr_t value; } chttp_count;
+
+chttp_count chttp_count_new(void);
+long chttp_count_value(chttp_count count);
+void chttp_count_free(chttp_count count);
+
 // MARK: Files that bytes arrive in
 
 typedef struct { uintptr_t value; } chttp_file;
@@ -105,8 +114,10 @@ void chttp_line_proxy(chttp_line line, const char *_Nonnull proxy);
 void chttp_line_authorities(chttp_line line, const char *_Nonnull path, bool is_folder);
 // What is sent: a copy of these bytes.
 void chttp_line_send_bytes(chttp_line line, const void *_Nonnull bytes, long count);
-// What is sent: a stretch of a file. Returns an errno.
-int chttp_line_send_file(chttp_line line, const char *_Nonnull path, long start, long count);
+// What is sent: a stretch of a file; `sent`, if it is one, says how far that is, and starts at 0. Returns an
+// errno.
+int chttp_line_send_file(chttp_line line, const char *_Nonnull path, long start, long count,
+                         chttp_count sent);
 // Makes the request. The bytes of a 200 or 206 go into `file`, if it is one, until it holds `until`;
 // others into memory, up to `limit`, behind which is an error, or is cut off where there is a file.
 chttp_outcome chttp_line_run(chttp_line line, chttp_file file, long until, long limit, double patience,

@@ -38,13 +38,27 @@ extension Hub {
     try HubPush(hub: self, folder: folder, target: target, summary: summary, details: details).run()
   }
 
+  /// Brings a folder to a place that may hold it already, which is no error: a push is safe to repeat.
+  ///
+  /// - Throws: `HubError.notEmpty` if the place holds another model, and it may not be replaced.
+  public func pushAgain(
+    _ folder: HubFolder, to target: HubTarget, summary: String, details: String = ""
+  ) throws(HubError) -> HubPushed {
+    if try !holds(folder, target) { try requireRoom(target) }
+    return try push(folder, to: target, summary: summary, details: details)
+  }
+
   /// Whether a branch holds a folder already, file for file; other files than the folder's do not count.
   public func holds(_ folder: HubFolder, _ target: HubTarget) throws(HubError) -> Bool {
     guard case .present(let listing) = target.state else { return false }
     let there = Dictionary(uniqueKeysWithValues: listing.files.map { ($0.path, $0) })
-    guard folder.files.allSatisfy({ there[$0.path]?.size == $0.size }) else { return false }
-    let summed = try summed(folder) { there[$0.path]?.sha256 != nil }
-    for file in summed.files where try !summed.isSame(file, as: there[file.path]) { return false }
+    let counts = { (path: String) in !target.keepsCard || path != HubTarget.card }
+    let files = folder.files.filter { counts($0.path) }
+    guard files.allSatisfy({ there[$0.path]?.size == $0.size }) else { return false }
+    let summed = try summed(folder) { counts($0.path) && there[$0.path]?.sha256 != nil }
+    for file in summed.files where counts(file.path) {
+      guard try summed.isSame(file, as: there[file.path]) else { return false }
+    }
     return true
   }
 

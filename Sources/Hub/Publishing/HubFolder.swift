@@ -117,6 +117,18 @@ public struct HubFolder: Sendable {
     return folder
   }
 
+  /// The same files with the checksums that another look at them found, where they are still the same.
+  public func keeping(_ earlier: HubFolder) -> HubFolder {
+    var folder = self
+    for index in folder.files.indices {
+      let file = earlier[folder.files[index].path]
+      if let file, file.stamp == folder.files[index].stamp {
+        folder.files[index].sha256 = file.sha256
+      }
+    }
+    return folder
+  }
+
   mutating func set(_ sums: [String: String]) {
     for index in files.indices {
       if let sum = sums[files[index].path] { files[index].sha256 = sum }
@@ -140,7 +152,7 @@ extension Hub {
   ) throws(HubError) -> HubFolder {
     let wanted = folder.files.filter { $0.sha256 == nil && isWanted($0) }
     guard !wanted.isEmpty else { return folder }
-    let progress = HubProgress()
+    let progress = HubProgress(title: "checksums")
     let first = progress.add(wanted.map { .init(path: $0.path, size: $0.size, state: .waiting) })
     let sums = HubResults<String>(count: wanted.count)
     try watched(progress) { () throws(HubError) in

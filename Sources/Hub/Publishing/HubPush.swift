@@ -28,8 +28,8 @@ struct HubPush: Sendable {
   func run() throws(HubError) -> HubPushed {
     let asking = HubProgress()
     let ground = try hub.watched(asking) { () throws(HubError) in try prepare(asking) }
-    let summed = try hub.summed(folder) { ground.large.contains($0.path) }
-    let progress = HubProgress()
+    let summed = try hub.summed(folder) { _ in true }
+    let progress = HubProgress(title: "upload")
     return try hub.watched(progress) { () throws(HubError) in
       try publish(summed, on: ground, progress)
     }
@@ -40,7 +40,7 @@ struct HubPush: Sendable {
   private func prepare(_ progress: HubProgress) throws(HubError) -> Ground {
     defer { progress.say(nil) }
     let start = try start(progress)
-    let keepsCard = !target.overwrites && start.files.contains { $0.path == HubTarget.card }
+    let keepsCard = try keepsCard(start)
     let files = folder.files.filter { !keepsCard || $0.path != HubTarget.card }
     guard !files.isEmpty else { throw .publishing(.emptyFolder(folder.path)) }
     progress.say("asking how \(files.count) files are to come")
@@ -52,6 +52,14 @@ struct HubPush: Sendable {
         isPrivate: target.isPrivate, overwrites: target.overwrites,
         state: target.makesBranch ? .withoutBranch(start) : .present(start)
       ).stale(besides: Set(folder.files.map(\.path))))
+  }
+
+  /// Whether the repository's card stays in place of the folder's, which is another one.
+  private func keepsCard(_ start: HubListing) throws(HubError) -> Bool {
+    guard !target.overwrites, let there = start.files.first(where: { $0.path == HubTarget.card })
+    else { return false }
+    guard let own = folder[HubTarget.card] else { return false }
+    return try !folder.isSame(own, as: there)
   }
 
   /// What the commit stands on; makes the repository and the branch where they are not there.

@@ -42,8 +42,9 @@ public struct HubTarget: Sendable {
     }
   }
 
-  static let main = "main"
-  static let card = "README.md"
+  package static let main = "main"
+  /// What the hub shows on a repository's page.
+  package static let card = "README.md"
 
   /// Whether the repository's own card stays: nobody's words are replaced unasked.
   public var keepsCard: Bool { !overwrites && files.contains { $0.path == Self.card } }
@@ -135,7 +136,7 @@ extension Hub {
   }
 
   /// Refuses a branch that holds a model already, unless it may be replaced.
-  func requireRoom(_ target: HubTarget) throws(HubError) {
+  public func requireRoom(_ target: HubTarget) throws(HubError) {
     guard !target.overwrites, case .present(let listing) = target.state else { return }
     let inTheWay = HubTarget.inTheWay(listing.files)
     guard inTheWay.isEmpty else { throw .notEmpty(target.repository, files: inTheWay) }

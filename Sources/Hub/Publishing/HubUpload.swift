@@ -3,8 +3,9 @@ import JSON
 import Synchronization
 import Tensors
 
-/// Large files on their way into the hub's storage: several at once, in parts where the hub wants parts, each from the
-/// disk as it is sent. The token goes to the hub alone; the storage has addresses that are signed.
+/// Large files on their way into the hub's storage, several at once, in parts where the hub wants parts.
+///
+/// Each is read from the disk as it is sent. The token goes to the hub alone; the storage's addresses are signed.
 struct HubUpload: Sendable {
   let hub: Hub
   let target: HubTarget
@@ -21,6 +22,7 @@ struct HubUpload: Sendable {
     var url: String
     var headers: HTTPHeaders
     var range: Range<Int>
+    let sent = HTTPCount()
   }
 
   /// What is known of an object that is being sent.
@@ -48,7 +50,10 @@ struct HubUpload: Sendable {
     // Signatures may run out while others are sent: those that did are asked for again, as long as that helps.
     for round in 0... {
       let before = pending.count
-      let results = try sendOnce(objects, pending, first: first, &sent)
+      let results = try sendOnce(objects, pending, first: first)
+      for (index, object) in pending.enumerated() where results[index]?.isDone == true {
+        sent += objects[object].file.size
+      }
       pending = pending.enumerated().filter { results[$0.offset]?.isExpired == true }
         .map(\.element)
       guard let stuck = pending.first else { return sent }
@@ -63,7 +68,7 @@ struct HubUpload: Sendable {
   }
 
   private func sendOnce(
-    _ objects: [HubObject], _ pending: [Int], first: Int, _ sent: inout Int
+    _ objects: [HubObject], _ pending: [Int], first: Int
   ) throws(HubError) -> HubResults<Sending> {
     let results = HubResults<Sending>(count: pending.count)
     var pieces: [Piece] = []
@@ -75,10 +80,13 @@ struct HubUpload: Sendable {
       results[index] = Sending(way: way, shown: shown, left: own.count)
       pieces += own
       progress.update(shown) { file in
-        file.done = way == .there ? file.size : 0
+        if way == .there { file.before = file.size }
+        file.done = file.before
         file.state = way == .there ? .done : .waiting
       }
-      if way != .there { sent += object.file.size }
+      let counts = own.map(\.sent)
+      let count: @Sendable () -> Int = { counts.reduce(0) { $0 + $1.bytes } }
+      progress.follow(shown, counts.isEmpty ? nil : count)
     }
     let all = pending.map { objects[$0] }
     try hub.inParallel(pieces, progress: progress) { piece throws(HubError) in
@@ -132,7 +140,8 @@ struct HubUpload: Sendable {
     progress.update(shown) { $0.state = .moving }
     let request = HTTPRequest(
       .put, piece.url, headers: piece.headers,
-      body: .file(path: folder.place(object.file.path), range: piece.range), redirects: .none,
+      body: .file(path: folder.place(object.file.path), range: piece.range, sent: piece.sent),
+      redirects: .none,
       patience: hub.publishingPatience)
     let response: HTTPResponse
     do throws(HubError) {
@@ -155,8 +164,6 @@ struct HubUpload: Sendable {
       sending?.left -= 1
       return sending?.left == 0 && sending?.isExpired == false
     }
-    let count = piece.range.count
-    progress.update(shown) { $0.done += count }
     if isLast { try finish(object, results, piece.object) }
   }
 
@@ -192,7 +199,11 @@ struct HubUpload: Sendable {
       try confirm(object, verify)
     }
     results.update(index) { $0?.isDone = true }
-    progress.update(sending.shown) { $0.state = .done }
+    progress.follow(sending.shown, nil)
+    progress.update(sending.shown) { file in
+      file.done = file.size
+      file.state = .done
+    }
   }
 
   private func confirm(_ object: HubObject, _ place: HubObject.Place?) throws(HubError) {

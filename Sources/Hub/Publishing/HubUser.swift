@@ -23,7 +23,7 @@ struct HubUser: Equatable, Sendable {
   }
 
   struct Scope: Equatable, Sendable {
-    /// `user`, `org`, `model`, `resource-group` …
+    /// What it is about: `user`, `org`, `model`, `resource-group`.
     var kind: String
     var name: String
     var permissions: [String]
