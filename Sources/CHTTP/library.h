@@ -11,6 +11,15 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+// Older headers (Ubuntu 22.04 has 7.81) lack their names. A library that does not know the options says so
+// and does without: addresses of other kinds never get here, and ends wait for the search of a host.
+#if LIBCURL_VERSION_NUM < 0x075700
+#define CURLOPT_QUICK_EXIT ((CURLoption)322)
+#endif
+#if LIBCURL_VERSION_NUM < 0x075500
+#define CURLOPT_PROTOCOLS_STR ((CURLoption)10318)
+#endif
+
 // They only check the number of arguments, and would hide the members of these names.
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
