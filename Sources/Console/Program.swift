@@ -9,6 +9,9 @@ import Hub
 package protocol Program: ParsableCommand {}
 
 extension Program {
+  /// The version that all programs have together, and that servers are told.
+  package static var release: String { HubSettings.version }
+
   package static var _errorLabel: String { "error" }
 
   package static func main() {

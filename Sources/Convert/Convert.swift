@@ -26,7 +26,7 @@ import Console
         0 done, 1 could not be done, 2 wrong usage, 3 a check found a difference,
         130 interrupted
       """,
-    version: "0.1.0",
+    version: release,
     subcommands: [
       ImportCommand.self, ExportCommand.self, RoundtripCommand.self, InspectCommand.self,
       CompareCommand.self, ArchitecturesCommand.self, DownloadCommand.self, CacheCommand.self,

@@ -1,8 +1,8 @@
 import CHTTP
 
 /// An absolute `http://` or `https://` address, as libcurl reads it.
-struct HTTPAddress: Sendable {
-  let text: String
+package struct HTTPAddress: Sendable {
+  package let text: String
   let scheme: String
   let host: String
   let port: String
@@ -10,7 +10,7 @@ struct HTTPAddress: Sendable {
   /// Where `text` leads to, from `base` if it is given.
   ///
   /// `nil` for what is no address, and for kinds that are not spoken here.
-  init?(_ text: String, from base: HTTPAddress? = nil) {
+  package init?(_ text: String, from base: HTTPAddress? = nil) {
     // A 0 in the middle would hide what follows from C.
     guard !text.isEmpty, text.utf8.count < 16 << 10, !text.utf8.contains(0) else { return nil }
     var room = [CChar](repeating: 0, count: 64 << 10)
@@ -27,13 +27,13 @@ struct HTTPAddress: Sendable {
     (self.text, self.scheme, self.host, self.port) = (whole, scheme, host, port)
   }
 
-  /// Whether both are at the same scheme, host and port.
-  func hasOrigin(of other: HTTPAddress) -> Bool {
+  /// Whether both are at the same scheme, host and port: whoever has another origin learns nothing of the user.
+  package func hasOrigin(of other: HTTPAddress) -> Bool {
     (scheme, host, port) == (other.scheme, other.host, other.port)
   }
 
   /// An address as errors may show it: without its query, which may be a signature, and without a password.
-  static func shown(_ text: String) -> String {
+  package static func shown(_ text: String) -> String {
     var shown = text.prefix { $0 != "?" && $0 != "#" }
     if let scheme = shown.firstRange(of: "://") {
       let authority = shown[scheme.upperBound...].prefix { $0 != "/" }

@@ -124,7 +124,7 @@ extension Hub {
         parts.dropFirst().contains(where: { $0 == "rel=\"next\"" || $0 == "rel=next" })
       else { continue }
       let target = HubAddress.resolve(String(address.dropFirst().dropLast()), from: url)
-      guard let target, HubAddress.origin(target) == HubAddress.origin(settings.endpoint) else {
+      guard let target, HubAddress.isSameServer(target, settings.endpoint) else {
         throw .badAnswer(
           url: HubAddress.shown(url),
           reason: "its next page leads away from the hub: \(HubAddress.shown(String(address)))")

@@ -1,3 +1,5 @@
+import HTTP
+
 /// How the hub's addresses are made of names, and how they are shown.
 package enum HubAddress {
   /// Escapes what may not stand in an address, as Python's `urllib.parse.quote` does.
@@ -21,32 +23,18 @@ package enum HubAddress {
   }
 
   /// The address without what only the server is to know: signatures stand in the query.
-  package static func shown(_ url: String) -> String {
-    let bare = String(url.prefix { $0 != "?" && $0 != "#" })
-    // A name and password before the host are not shown either.
-    guard let scheme = bare.firstRange(of: "://"), let at = authority(bare).lastIndex(of: "@")
-    else {
-      return bare
-    }
-    return String(bare[..<scheme.upperBound] + bare[bare.index(after: at)...])
-  }
+  package static func shown(_ url: String) -> String { HTTPAddress.shown(url) }
 
-  /// Scheme, host and port: what has the same is the same server.
-  package static func origin(_ url: String) -> String {
-    guard let scheme = url.firstRange(of: "://") else { return "" }
-    var name = authority(url)
-    if let at = name.lastIndex(of: "@") { name = name[name.index(after: at)...] }
-    let kind = url[..<scheme.lowerBound].lowercased()
-    var host = name.lowercased()
-    let usual = kind == "https" ? ":443" : ":80"
-    if host.hasSuffix(usual) { host.removeLast(usual.count) }
-    return kind + "://" + host
+  /// Whether both addresses are of one server, as whoever makes the connection reads them; no address is of none.
+  package static func isSameServer(_ url: String, _ other: String) -> Bool {
+    guard let one = HTTPAddress(url), let two = HTTPAddress(other) else { return false }
+    return one.hasOrigin(of: two)
   }
 
   /// The host of an address, for messages.
   package static func host(_ url: String) -> String {
-    let origin = origin(url)
-    return origin.firstRange(of: "://").map { String(origin[$0.upperBound...]) } ?? url
+    let authority = authority(shown(url))
+    return authority.isEmpty ? url : String(authority)
   }
 
   /// Where a `Location` leads, seen from the address that it was given for; `nil` if that is no web address.

@@ -128,7 +128,7 @@ private struct Way {
         let next = HubAddress.resolve(location, from: response.url)
       else { break }
       guard
-        HubAddress.origin(response.url).hasPrefix("http:") || next.lowercased().hasPrefix("https:")
+        response.url.lowercased().hasPrefix("http:") || next.lowercased().hasPrefix("https:")
       else { throw .badRedirect(url: response.url, to: next, .toPlainText) }
       storage = next
       response = try receive(next)
@@ -139,7 +139,7 @@ private struct Way {
   private func receive(_ url: String) throws(HTTPError) -> HTTPResponse {
     let settings = fetch.hub.settings
     // Whoever has another address than the hub learns nothing of the user.
-    let isHub = HubAddress.origin(url) == HubAddress.origin(settings.endpoint)
+    let isHub = HubAddress.isSameServer(url, settings.endpoint)
     let request = HTTPRequest(
       .get, url, token: isHub ? settings.token?.value : nil, redirects: .sameOrigin,
       patience: fetch.hub.filePatience)

@@ -6,7 +6,7 @@ import Console
   static let configuration = CommandConfiguration(
     commandName: "merge-lora",
     abstract: "Merges LoRA adapters into models, and carries them between Megatron and PEFT.",
-    version: "0.1.0",
+    version: release,
     subcommands: [
       MergeCommand.self, ExportAdapterCommand.self, ImportAdapterCommand.self, UnmergeCommand.self,
     ],

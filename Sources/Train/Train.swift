@@ -22,7 +22,7 @@ import Console
       EXIT CODES
         0 done, 1 could not be done, 2 wrong usage, 130 interrupted
       """,
-    version: "0.1.0",
+    version: release,
     subcommands: [
       FinetuneCommand.self, PretrainCommand.self, RecipesCommand.self, EvaluateCommand.self,
       GenerateCommand.self, ReportCommand.self,

@@ -218,7 +218,7 @@ struct HubUpload: Sendable {
   private func tell(
     _ place: HubObject.Place, _ body: JSON, of object: HubObject, isSigned: Bool
   ) throws(HubError) {
-    let isHub = HubAddress.origin(place.url) == HubAddress.origin(hub.settings.endpoint)
+    let isHub = HubAddress.isSameServer(place.url, hub.settings.endpoint)
     var headers = place.fields
     for name in ["Accept", "Content-Type"] where headers[name] == nil {
       headers.add(name, HubObject.mediaType)
