@@ -18,10 +18,7 @@ import Testing
       let out = folder.appending(path: "words")
       // In place of srun: writes down its arguments, each ended by a zero.
       let srun = folder.appending(path: "srun")
-      try Data("#!/bin/sh\nprintf '%s\\0' \"$@\" \"$SECRET\" > '\(out.path)'\n".utf8).write(
-        to: srun)
-      try FileManager.default.setAttributes(
-        [.posixPermissions: 0o755], ofItemAtPath: srun.path)
+      try writeScript("printf '%s\\0' \"$@\" \"$SECRET\" > '\(out.path)'", to: srun)
       var script = SlurmScript(command: ["/bin/train"] + Self.hostile)
       script.launching = ["--container-mounts=/a b:/c'd"]
       script.variables = [("SECRET", "$x 'y'\n\"z\"")]
@@ -43,9 +40,7 @@ import Testing
   @Test(arguments: ["USR1", "TERM"]) func aSignalReachesTheRun(_ signal: String) throws {
     try Support.withTemporaryFolder { folder in
       func tool(_ name: String, _ text: String) throws {
-        let file = folder.appending(path: name)
-        try Data("#!/bin/bash\n\(text)\n".utf8).write(to: file)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+        try writeScript(text, to: folder.appending(path: name))
       }
       // A run that saves a while and ends as interrupted ones do. It sends the script the signal itself, once it
       // listens, and gives up after half a minute.

@@ -110,6 +110,21 @@ public final class RunningProgram {
   }
 }
 
+/// Writes a program that bash runs.
+///
+/// Another process puts it in its place: while this one has a file open for writing, a process that a test beside it
+/// has just forked has it open, too, and the system starts no program that somebody is writing ("Text file busy").
+public func writeScript(_ text: String, to file: URL) throws {
+  let draft = file.appendingPathExtension("draft")
+  try Data("#!/bin/bash\n\(text)\n".utf8).write(to: draft)
+  let install = Process()
+  install.executableURL = URL(filePath: "/usr/bin/install")
+  install.arguments = ["-m", "755", draft.path, file.path]
+  try install.run()
+  install.waitUntilExit()
+  try FileManager.default.removeItem(at: draft)
+}
+
 /// The names in a folder, hidden ones too.
 public func names(in folder: URL) -> [String] {
   ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()

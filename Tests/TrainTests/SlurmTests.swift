@@ -40,9 +40,7 @@ import Testing
     }
 
     private func tool(_ name: String, _ text: String) throws {
-      let file = folder.appending(path: name)
-      try Data("#!/bin/bash\n\(text)\n".utf8).write(to: file)
-      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+      try writeScript(text, to: folder.appending(path: name))
     }
 
     var environment: [String: String] { ["PATH": folder.path + ":/usr/bin:/bin"] }
