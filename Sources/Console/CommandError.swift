@@ -4,6 +4,9 @@ package enum CommandError: Error, CustomStringConvertible {
   /// Publishing the result would remove what it is made from.
   case wouldReplaceSource(destination: String, source: String)
 
+  /// The user stopped a conversion whose source was still arriving.
+  case interruptedWhileArriving
+
   package var description: String {
     switch self {
     case .memoryTooSmall(let limit, let workers, let needed):
@@ -13,6 +16,9 @@ package enum CommandError: Error, CustomStringConvertible {
     case .wouldReplaceSource(let destination, let source):
       "The destination \(destination) holds the source \(source), which would be gone once the result "
         + "took its place. Choose another destination."
+    case .interruptedWhileArriving:
+      "Interrupted; nothing was published and what had been written was removed. "
+        + "What has arrived stays in the cache, and the same command goes on from there."
     }
   }
 }

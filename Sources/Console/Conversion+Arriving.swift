@@ -88,7 +88,7 @@ extension Conversion {
       // The transfer ends as well when the download does, and knows less of the reason.
       let isStopped = progress.isCancelled || model.progress.isCancelled && model.failure == nil
       model.cancel()
-      if isStopped { throw ConversionError.interrupted }
+      if isStopped { throw CommandError.interruptedWhileArriving }
       throw model.failure ?? error
     }
   }

@@ -46,6 +46,9 @@ extension Program {
       Report.error(
         "Interrupted; nothing was published and what had been written was removed.", label: "")
       return ExitStatus.interrupted
+    } catch CommandError.interruptedWhileArriving {
+      Report.error("\(CommandError.interruptedWhileArriving)", label: "")
+      return ExitStatus.interrupted
     } catch HubError.interrupted {
       Report.error("\(HubError.interrupted)", label: "")
       return ExitStatus.interrupted

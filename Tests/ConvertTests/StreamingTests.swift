@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test func killedAtAnyMomentItGoesOnWithWhatHasArrived() throws {
+  @Test func endedAtAnyMomentItGoesOnWithWhatHasArrived() throws {
     try withHub(speed: 16_000_000) { hub, folder, model, environment in
       let place = folder.appending(path: "place")
       try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
@@ -100,8 +100,9 @@ import Testing
         "import", "--hf-model", "org/name", "--megatron-path", place.path + "/m",
       ]
       let whole = try weightBytes(model)
-      let kills = 3
-      for kill in 1...kills {
+      let signals = [SIGKILL, SIGINT, SIGKILL]
+      let kills = signals.count
+      for (kill, signal) in zip(1..., signals) {
         let running = try program.start(arguments, environment: environment)
         // Killed when so much of it is in the cache.
         let blobs = folder.appending(path: "hub/models--org--name/blobs")
@@ -113,9 +114,13 @@ import Testing
           if arrived.reduce(0, +) > whole * kill / (kills + 1) { break }
           usleep(1_000)
         }
-        running.send(SIGKILL)
-        _ = try running.wait()
+        running.send(signal)
+        let outcome = try running.wait()
         #expect(!names(in: place).contains("m"))
+        guard signal == SIGINT else { continue }
+        #expect(outcome.status == 130)
+        #expect(outcome.error.contains("stays in the cache"))
+        #expect(names(in: place) == [])
       }
       let outcome = try program.run(arguments, environment: environment)
       #expect(outcome.status == 0, "\(outcome.error)")
