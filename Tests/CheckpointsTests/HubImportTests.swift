@@ -164,7 +164,7 @@ import Testing
         _ = try ground.importModel(hub, to: folder.appending(path: "found"), progress: progress)
           .download
       } throws: {
-        if case ConversionError.interrupted = $0 { true } else { false }
+        if case CommandError.interruptedWhileArriving = $0 { true } else { false }
       }
       #expect(names(in: folder) == ["hub", "source"])
       ground.standIn.forgetFaults()
