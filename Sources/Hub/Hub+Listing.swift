@@ -179,8 +179,7 @@ extension Hub {
     subject.path = path
     try requireConnections(subject)
     let request = HTTPRequest(
-      .head, url, headers: ["Accept-Encoding": "identity"], token: settings.token?.value,
-      redirects: .sameOrigin, patience: patience)
+      .head, url, token: settings.token?.value, redirects: .sameOrigin, patience: patience)
     let response = try persistently(progress) { () throws(HTTPError) in
       try client.send(request, limit: 1 << 20, stop: progress.stop)
     }

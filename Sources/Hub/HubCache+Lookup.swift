@@ -60,20 +60,6 @@ extension HubCache {
         ? HubSnapshot(folder: folder, commit: commit, listing: listing, notes: notes) : nil,
       missing: missing, place: folder)
   }
-
-  /// The folder of a reference where connections are forbidden.
-  ///
-  /// - Throws: `HubError.offline` with what is missing, `.badReference`.
-  public func snapshot(
-    _ reference: HubReference, _ need: HubNeed, offline: HubSettings.Offline
-  ) throws(HubError) -> HubSnapshot {
-    let found = try find(reference, need)
-    guard let snapshot = found.snapshot, found.missing.isEmpty else {
-      throw .offline(
-        variable: offline.variable, reference, needed: found.missing, place: found.place)
-    }
-    return snapshot
-  }
 }
 
 extension HubCache.Repository {
@@ -115,8 +101,7 @@ extension HubNeed {
       names.filter { !Folder.isFile("\(folder)/\($0)") }
     }
     switch self {
-    case .files(let include, _):
-      return absent(include.filter { HubPath.isSafe($0) && !$0.contains { "*?[".contains($0) } })
+    case .files: return absent(named)
     case .configuration, .withoutWeights: return absent(["config.json"])
     case .tokenizer:
       let names = Folder.entries(folder) ?? []

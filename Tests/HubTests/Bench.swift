@@ -42,6 +42,19 @@ struct Bench {
     return Hub(settings, watching: watching, environment: [:])
   }
 
+  /// Puts a model of two files into the hub, and returns its commit.
+  @discardableResult
+  func putModel() throws -> String {
+    try standIn.put(
+      "org/name",
+      files: ["config.json": "{}", "model.safetensors": .bytes(bytes(9000), large: true)])
+  }
+
+  /// Why a reference cannot be had; `nil` if it can.
+  func error(_ reference: HubReference = model) -> HubError? {
+    failure { () throws(HubError) in try hub().snapshot(reference, everything) }
+  }
+
   var repository: URL { folder.appending(path: "hub/models--org--name") }
 
   /// The names of the blobs, those on their way too.

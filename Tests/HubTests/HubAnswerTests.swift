@@ -6,21 +6,11 @@ import Testing
 
 /// What the hub refuses, and what becomes of it when it cannot be asked.
 @Suite struct HubAnswerTests {
-  private func put(_ bench: Bench) throws -> String {
-    try bench.standIn.put(
-      "org/name",
-      files: ["config.json": "{}", "model.safetensors": .bytes(bytes(9000), large: true)])
-  }
-
-  private func error(_ bench: Bench, _ reference: HubReference = model) -> HubError? {
-    failure { () throws(HubError) in try bench.hub().snapshot(reference, everything) }
-  }
-
   // MARK: Without the hub
 
   @Test func aHubThatCannotBeReachedIsReplacedByTheCacheWithANote() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       _ = try bench.hub().snapshot(model, everything)
       try bench.standIn.refuse()
       let snapshot = try bench.hub().snapshot(model, everything)
@@ -32,10 +22,10 @@ import Testing
 
   @Test func whatTheCacheHasInPartReplacesNothing() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       _ = try bench.hub().snapshot(model, .files(include: ["config.json"], exclude: []))
       try bench.standIn.refuse()
-      guard case .http(.unreachable) = error(bench) else {
+      guard case .http(.unreachable) = bench.error() else {
         Issue.record("took a part for the whole")
         return
       }
@@ -44,7 +34,7 @@ import Testing
 
   @Test func aRefusedUserIsGivenWhatIsThereAndToldOfTheRefusal() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       _ = try bench.hub().snapshot(model, everything)
       bench.standIn.set("org/name", access: .private)
       let snapshot = try bench.hub { $0.token = nil }.snapshot(model, everything)
@@ -54,13 +44,13 @@ import Testing
 
   @Test func aRevisionThatIsGoneIsNotReplacedByTheCache() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       bench.standIn.tag("org/name", "v1", at: commit)
       let tagged = HubReference(HubRepository("org/name"), revision: "v1")
       _ = try bench.hub().snapshot(tagged, everything)
       bench.standIn.delete("org/name")
-      _ = try put(bench)
-      guard case .noRevision(_, "v1", let known) = error(bench, tagged) else {
+      _ = try bench.putModel()
+      guard case .noRevision(_, "v1", let known) = bench.error(tagged) else {
         Issue.record("took the cache")
         return
       }
@@ -70,7 +60,7 @@ import Testing
 
   @Test func offlineNoConnectionIsMade() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       _ = try bench.hub().snapshot(model, everything)
       let before = bench.standIn.connectionCount
       let hub = bench.hub { $0.offline = HubSettings.Offline(variable: "HF_HUB_OFFLINE") }
@@ -96,7 +86,7 @@ import Testing
 
   @Test func aGatedModelSaysHowToGetIn() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       bench.standIn.set("org/name", access: .gated)
       let stranger = try #require(
         failure { () throws(HubError) in
@@ -105,7 +95,7 @@ import Testing
       #expect("\(stranger)".contains("\(bench.standIn.endpoint)/org/name"))
       #expect("\(stranger)".contains("hf auth login"))
       #expect("\(stranger)".contains("HF_TOKEN"))
-      let known = try #require(error(bench))
+      let known = try #require(bench.error())
       guard case .gated(_, _, "HF_TOKEN") = known else {
         Issue.record("\(known)")
         return
@@ -116,7 +106,7 @@ import Testing
 
   @Test func anUnknownTokenIsNamedByWhereItLies() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       let hub = bench.hub {
         $0.token = HubToken(value: "hf_wrongwrongwrong", source: "/home/me/token")
       }
@@ -132,13 +122,13 @@ import Testing
 
   @Test func repositoryRevisionAndFileAreToldApart() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
-      guard case .noRepository = error(bench, HubReference(HubRepository("org/nothing"))) else {
+      let commit = try bench.putModel()
+      guard case .noRepository = bench.error(HubReference(HubRepository("org/nothing"))) else {
         Issue.record("a repository")
         return
       }
       let branch = HubReference(HubRepository("org/name"), revision: "mian")
-      guard case .noRevision(_, "mian", ["main"]) = error(bench, branch) else {
+      guard case .noRevision(_, "mian", ["main"]) = bench.error(branch) else {
         Issue.record("a revision")
         return
       }
@@ -153,7 +143,7 @@ import Testing
       let mark = bench.repository.appending(path: ".no_exist/\(commit)/cofig.json")
       #expect(FileManager.default.fileExists(atPath: mark.path))
       let folder = HubReference(HubRepository("org/name"), path: "no/such")
-      guard case .noFile(_, _, "no/such", _) = error(bench, folder) else {
+      guard case .noFile(_, _, "no/such", _) = bench.error(folder) else {
         Issue.record("a folder")
         return
       }
@@ -163,10 +153,10 @@ import Testing
   @Test(arguments: [403, 418, 429, 500, 503])
   func anyOtherRefusalIsGivenWithItsStatusAndWords(_ status: Int) throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       bench.standIn.fail(
         .path("/revision/"), with: .status(status, message: "The words of the hub"), times: .max)
-      let text = "\(try #require(error(bench)))"
+      let text = "\(try #require(bench.error()))"
       #expect(text.contains("The words of the hub"))
       if status != 403 { #expect(text.contains("\(status)")) }
     }
@@ -174,7 +164,7 @@ import Testing
 
   @Test func noErrorShowsTheToken() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       let faults: [(String, HubStandIn.Fault)] = [
         ("/revision/", .status(418, message: "Your token is \(Bench.token)!")),
         ("/revision/", .answer(500, body: Array(#"{"error":"\#(Bench.token)"}"#.utf8))),
@@ -188,7 +178,7 @@ import Testing
       for (path, fault) in faults {
         bench.standIn.forgetFaults()
         bench.standIn.fail(.path(path), with: fault, times: .max)
-        let text = "\(try #require(error(bench)))"
+        let text = "\(try #require(bench.error()))"
         #expect(!text.contains(Bench.token), "\(text) \(commit)")
       }
       for request in bench.standIn.requests where request.server == .storage {
@@ -199,7 +189,7 @@ import Testing
 
   @Test func aRenamedRepositoryIsFollowed() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       bench.standIn.rename("org/name", to: "org/new")
       let snapshot = try bench.hub().snapshot(model, everything)
       #expect(snapshot.files.count == 2)

@@ -6,16 +6,6 @@ import Testing
 
 /// What the hub lists, and what of it cannot be so.
 @Suite struct HubListingTests {
-  private func put(_ bench: Bench) throws -> String {
-    try bench.standIn.put(
-      "org/name",
-      files: ["config.json": "{}", "model.safetensors": .bytes(bytes(9000), large: true)])
-  }
-
-  private func error(_ bench: Bench, _ reference: HubReference = model) -> HubError? {
-    failure { () throws(HubError) in try bench.hub().snapshot(reference, everything) }
-  }
-
   @Test func aListingOfManyPagesIsReadToItsEnd() throws {
     var settings = HubStandIn.Settings()
     settings.pageSize = 3
@@ -29,14 +19,14 @@ import Testing
 
   @Test func aNextPageElsewhereIsNotAskedFor() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       for address in [
         bench.standIn.storage + "/page", "https://elsewhere.example/x", "//elsewhere.example/y",
       ] {
         bench.standIn.forgetFaults()
         bench.standIn.fail(
           .path("/tree/"), with: .header("Link", "<\(address)>; rel=\"next\""), times: .max)
-        guard case .badAnswer = error(bench) else {
+        guard case .badAnswer = bench.error() else {
           Issue.record("followed \(address)")
           return
         }
@@ -47,13 +37,13 @@ import Testing
 
   @Test func pagesThatGoRoundInACircleEnd() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       bench.standIn.fail(
         .path("/tree/"),
         with: .header(
           "Link", "</api/models/org/name/tree/\(commit)?recursive=true&expand=false>; rel=\"next\""),
         times: .max)
-      guard case .badAnswer = error(bench) else {
+      guard case .badAnswer = bench.error() else {
         Issue.record("no end")
         return
       }
@@ -63,7 +53,7 @@ import Testing
   @Test func pathsThatLeadOutOfTheFolderAreRefused() throws {
     for path in ["../../evil", "/etc/evil", "a/../../../evil", "..\\evil"] {
       try Bench.with { bench in
-        let commit = try put(bench)
+        let commit = try bench.putModel()
         try bench.answerTree(
           commit,
           [
@@ -71,7 +61,7 @@ import Testing
               "type": "file", "path": path, "size": 1, "oid": String(repeating: "a", count: 40),
             ]
           ])
-        guard case .badAnswer(_, let reason) = error(bench) else {
+        guard case .badAnswer(_, let reason) = bench.error() else {
           Issue.record("took \(path)")
           return
         }
@@ -84,7 +74,7 @@ import Testing
 
   @Test func namesThatNotEverySystemHasAreLeftOutWithANote() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       let config = try bench.hub().listing(HubRepository("org/name")).files[0]
       try FileManager.default.removeItem(at: bench.repository)
       try bench.answerTree(
@@ -116,9 +106,9 @@ import Testing
   ])
   func aListingThatCannotBeIsRefusedWithItsReason(_ text: String) throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       bench.standIn.fail(.path("/tree/"), with: .answer(200, body: Array(text.utf8)), times: .max)
-      guard case .badAnswer(let url, _) = error(bench) else {
+      guard case .badAnswer(let url, _) = bench.error() else {
         Issue.record("took \(text)")
         return
       }
@@ -128,12 +118,12 @@ import Testing
 
   @Test func aDescriptionWithoutACommitIsRefused() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       for text in [#"{"sha": "../../x"}"#, "{}", "[]", #"{"sha": 7}"#] {
         bench.standIn.forgetFaults()
         bench.standIn.fail(
           .path("/revision/"), with: .answer(200, body: Array(text.utf8)), times: .max)
-        guard case .badAnswer = error(bench) else {
+        guard case .badAnswer = bench.error() else {
           Issue.record("took \(text)")
           return
         }
@@ -145,7 +135,7 @@ import Testing
 
   @Test func aMirrorWithoutTreesTellsTheFilesOtherwise() throws {
     try Bench.with { bench in
-      _ = try put(bench)
+      _ = try bench.putModel()
       bench.standIn.fail(
         .path("/tree/"), with: .answer(404, body: Array("Not Found".utf8)), times: .max)
       let snapshot = try bench.hub().snapshot(model, everything)
@@ -158,7 +148,7 @@ import Testing
 
   @Test func aMirrorThatTellsOnlyNamesIsAskedForEachFilesHead() throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       bench.standIn.fail(.path("/tree/"), with: .answer(404), times: .max)
       let text =
         #"{"sha":"\#(commit)","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"}]}"#
@@ -179,7 +169,7 @@ import Testing
   @Test(arguments: Liar.allCases, [8999, 9001, 0])
   func aSizeThatIsNotSoIsFoundOut(_ liar: Liar, _ size: Int) throws {
     try Bench.with { bench in
-      let commit = try put(bench)
+      let commit = try bench.putModel()
       let oid = String(repeating: "b", count: 40)
       if [.body, .listingAndBody, .headAndBody].contains(liar) {
         bench.standIn.fail(.storage, with: .answer(200, body: bytes(size, 5)), times: .max)

@@ -12,8 +12,9 @@ import Testing
   private static func look(
     _ text: String, _ need: HubNeed, in folder: URL
   ) throws -> HubSnapshot {
-    try HubCache(HubFixtures.settings(folder)).snapshot(
-      HubReference(parsing: text), need, offline: offline)
+    var settings = HubFixtures.settings(folder)
+    settings.offline = offline
+    return try Hub(settings).snapshot(HubReference(parsing: text), need)
   }
 
   /// What is missing, as the error says it.
